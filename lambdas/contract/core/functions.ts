@@ -1,0 +1,13 @@
+import type * as z from 'zod';
+import type { Durations } from './durations.ts';
+
+/** One Lambda function: deploy time builds it from this, run time reads its environment by the same schema. */
+export interface FunctionDefinition<Environment extends z.ZodObject = z.ZodObject> {
+  /** Source file, relative to the project's root; it exports `handler`. */
+  readonly entry: string;
+  /** Memory in MB; CPU grows with it (1,769 MB = one vCPU). */
+  readonly memoryMb: number;
+  readonly timeoutSeconds: (durations: Durations) => number;
+  /** Schema of its environment variables: all are strings on the way in. */
+  readonly environment: Environment;
+}

@@ -1,0 +1,42 @@
+/** How long and how often a failing message is tried again. Times in seconds. */
+export interface RetryPolicy {
+  /** Upper bound of the first delay. */
+  readonly baseSeconds: number;
+  /** Growth of the upper bound from one attempt to the next. */
+  readonly factor: number;
+  /** No delay is longer than this. SQS allows a visibility timeout of up to 12 hours. */
+  readonly capSeconds: number;
+  /** A message older than this that still fails is dead-lettered as `exhausted`. */
+  readonly windowSeconds: number;
+}
+
+/** The relay's ladder for rows that SQS refused: 10 s × 3ⁿ up to 15 minutes, dead after 10 attempts. */
+export interface RelayPolicy {
+  readonly baseSeconds: number;
+  readonly factor: number;
+  readonly capSeconds: number;
+  readonly maxAttempts: number;
+  /** How long a relay may work on a row before another one may take it over. */
+  readonly leaseSeconds: number;
+}
+
+/**
+ * Exponential backoff with full jitter: a delay between 1 second and base × factorⁿ, in whole seconds.
+ * Never 0: SQS takes 0 as "visible at once", which turns a retry into a busy loop.
+ *
+ * @param attempt 1 for the first failure
+ * @param random uniform in [0, 1)
+ */
+export function backoffSeconds(
+  policy: Pick<RetryPolicy, 'baseSeconds' | 'factor' | 'capSeconds'>,
+  attempt: number,
+  random: number,
+): number {
+  const ceiling = Math.min(policy.capSeconds, policy.baseSeconds * policy.factor ** Math.max(0, attempt - 1));
+  return Math.max(1, Math.ceil(ceiling * random));
+}
+
+/** The same ladder without jitter, for work that only one claims at a time. */
+export function ladderSeconds(policy: Pick<RelayPolicy, 'baseSeconds' | 'factor' | 'capSeconds'>, attempt: number): number {
+  return Math.min(policy.capSeconds, policy.baseSeconds * policy.factor ** Math.max(0, attempt - 1));
+}

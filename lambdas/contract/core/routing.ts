@@ -1,0 +1,111 @@
+import type * as z from 'zod';
+import { decodeEnvelope, issuesOf, type Envelope, type MessageKind } from './envelope.ts';
+import { PermanentError } from './errors.ts';
+
+/** One version of a message type: its number and the schema of its payload. */
+export interface MessageDefinition<Schema extends z.ZodType = z.ZodType> {
+  readonly version: number;
+  readonly data: Schema;
+}
+
+export type MessageDefinitions = Readonly<Record<string, MessageDefinition>>;
+
+/** The payload type of one message type, inferred from its schema. */
+export type DataOf<Definitions extends MessageDefinitions, Type extends keyof Definitions> = z.infer<
+  Definitions[Type]['data']
+>;
+
+/** Who gets a message type. Every consumer has a queue of its own; a message goes to all of them. */
+export interface Route<Consumer extends string = string> {
+  readonly kind: MessageKind;
+  readonly consumers: readonly Consumer[];
+}
+
+/** How one consumer is fed. Sizes in messages; its times come from the stage's durations. */
+export interface ConsumerPolicy {
+  /** Messages per invocation, 1 to 10. */
+  readonly batchSize: number;
+  /** Upper bound of concurrent invocations for this queue (MaximumConcurrency, 2 to 1000). */
+  readonly maximumConcurrency: number;
+  /** Receives after which SQS itself dead-letters: the backstop for consumers that die before they can decide. At least 30. */
+  readonly maxReceiveCount: number;
+  /** Whether Powertools idempotency wraps each record. Not needed where the natural key or a checkpoint already absorbs duplicates. */
+  readonly idempotent: boolean;
+}
+
+/** Message types, their routes and their consumers: the whole wiring of a service, as data. */
+export interface Topology<
+  Definitions extends MessageDefinitions = MessageDefinitions,
+  Consumer extends string = string,
+> {
+  readonly messages: Definitions;
+  readonly routes: { readonly [Type in keyof Definitions]: Route<Consumer> };
+  readonly consumers: Readonly<Record<Consumer, ConsumerPolicy>>;
+}
+
+/**
+ * Checks a topology when it is loaded and returns it unchanged.
+ *
+ * @throws Error that names every route or policy that cannot work
+ */
+export function defineTopology<const Definitions extends MessageDefinitions, const Consumer extends string>(
+  topology: Topology<Definitions, Consumer>,
+): Topology<Definitions, Consumer> {
+  const broken: string[] = [];
+  const fed = new Set<string>();
+  for (const [type, route] of Object.entries<Route>(topology.routes)) {
+    if (!Object.hasOwn(topology.messages, type)) broken.push(`route ${type} has no message definition`);
+    if (route.consumers.length === 0) broken.push(`route ${type} has no consumer`);
+    if (new Set(route.consumers).size !== route.consumers.length) broken.push(`route ${type} names a consumer twice`);
+    if (type.length > 64) broken.push(`message type ${type} is longer than 64 characters`);
+    for (const consumer of route.consumers) {
+      fed.add(consumer);
+      if (!Object.hasOwn(topology.consumers, consumer)) broken.push(`route ${type}: consumer ${consumer} is not defined`);
+    }
+  }
+  for (const type of Object.keys(topology.messages)) {
+    if (!Object.hasOwn(topology.routes, type)) broken.push(`message type ${type} has no route`);
+  }
+  for (const [consumer, policy] of Object.entries<ConsumerPolicy>(topology.consumers)) {
+    if (!fed.has(consumer)) broken.push(`consumer ${consumer} gets no message`);
+    if (!(policy.batchSize >= 1 && policy.batchSize <= 10)) broken.push(`${consumer}.batchSize must be 1 to 10`);
+    if (!(policy.maximumConcurrency >= 2 && policy.maximumConcurrency <= 1000))
+      broken.push(`${consumer}.maximumConcurrency must be 2 to 1000`);
+    if (policy.maxReceiveCount < 30) broken.push(`${consumer}.maxReceiveCount must be at least 30`);
+  }
+  if (broken.length > 0) throw new Error(`message routes do not fit together:\n  ${broken.join('\n  ')}`);
+  return topology;
+}
+
+/** The route of a type that may come from outside; undefined when the type is not registered. */
+export function routeOf(topology: Topology, type: string): Route | undefined {
+  return Object.hasOwn(topology.routes, type) ? topology.routes[type] : undefined;
+}
+
+/** The types that a consumer gets, in the order of the routes. */
+export function typesFor(topology: Topology, consumer: string): string[] {
+  return Object.entries<Route>(topology.routes)
+    .filter(([, route]) => route.consumers.includes(consumer))
+    .map(([type]) => type);
+}
+
+/**
+ * Reads a message and its payload by the schema of its type and version.
+ *
+ * @throws PermanentError when type or version is unknown, the kind contradicts the route, or a field is malformed
+ */
+export function decodeMessage(topology: Topology, text: string): Envelope {
+  const envelope = decodeEnvelope(text);
+  const route = routeOf(topology, envelope.type);
+  const definition = Object.hasOwn(topology.messages, envelope.type) ? topology.messages[envelope.type] : undefined;
+  if (!route || !definition) throw new PermanentError(`unknown message type ${JSON.stringify(envelope.type)}`);
+  if (envelope.version !== definition.version) {
+    throw new PermanentError(`${envelope.type} version ${envelope.version} is not known here (this code reads version ${definition.version})`);
+  }
+  if (envelope.kind !== route.kind) {
+    throw new PermanentError(`${envelope.type} is a ${route.kind}, but the message says ${envelope.kind}`);
+  }
+  const data = definition.data.safeParse(envelope.data);
+  if (!data.success) throw new PermanentError(`${envelope.type}.data is malformed: ${issuesOf(data.error)}`);
+  return { ...envelope, data: data.data };
+}

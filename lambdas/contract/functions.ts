@@ -1,0 +1,115 @@
+import * as z from 'zod';
+import type { FunctionDefinition } from './core/functions.ts';
+import type { Consumer } from './routes.ts';
+import { stageNames } from './stages.ts';
+
+const text = z.string().min(1);
+const base = { STAGE: z.enum(stageNames) };
+/** A consumer's own queue (to change a message's visibility) and its dead-letter queue. */
+const consumer = { ...base, QUEUE_URL: text, DEAD_LETTER_QUEUE_URL: text };
+const participant = { ...consumer, IDEMPOTENCY_TABLE: text, OUTBOX_TABLE: text };
+
+/** `{"inventory": "https://…"}`: consumer → queue URL. */
+const queueUrls = z
+  .string()
+  .transform((json, context) => {
+    try {
+      return JSON.parse(json) as unknown;
+    } catch {
+      context.addIssue('is not JSON');
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string(), text));
+
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true');
+
+/** A real provider is reached over HTTP; without a URL the sandbox answers. The secret is the id of a Secrets Manager secret, never the secret itself. */
+const provider = {
+  PROVIDER_URL: z.url().optional(),
+  PROVIDER_SECRET_ID: text.optional(),
+  SANDBOX_LEDGER_TABLE: text.optional(),
+};
+
+/** All functions. A consumer's function has the consumer's name. */
+export const functions = {
+  'place-order': {
+    entry: 'lambdas/place-order/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.apiTimeoutSeconds,
+    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ALLOW_GUEST: flag }),
+  },
+  'query-orders': {
+    entry: 'lambdas/query-orders/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.apiTimeoutSeconds,
+    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
+  },
+  'stock-admin': {
+    entry: 'lambdas/stock-admin/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.apiTimeoutSeconds,
+    environment: z.object({ ...base, INVENTORY_TABLE: text }),
+  },
+  health: {
+    entry: 'lambdas/health/handler.ts',
+    memoryMb: 256,
+    timeoutSeconds: (d) => d.apiTimeoutSeconds,
+    environment: z.object({ ...base }),
+  },
+  'outbox-publisher': {
+    entry: 'lambdas/outbox-publisher/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.publisherTimeoutSeconds,
+    environment: z.object({ ...base, OUTBOX_TABLE: text, QUEUE_URLS: queueUrls }),
+  },
+  'outbox-relay': {
+    entry: 'lambdas/outbox-relay/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
+    environment: z.object({ ...base, OUTBOX_TABLE: text, ORDERS_TABLE: text, QUEUE_URLS: queueUrls }),
+  },
+  'order-saga': {
+    entry: 'lambdas/order-saga/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
+    environment: z.object({ ...participant, ORDERS_TABLE: text }),
+  },
+  inventory: {
+    entry: 'lambdas/inventory/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
+    environment: z.object({ ...participant, INVENTORY_TABLE: text }),
+  },
+  payment: {
+    entry: 'lambdas/payment/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
+    environment: z.object({ ...participant, PAYMENTS_TABLE: text, ...provider }),
+  },
+  shipping: {
+    entry: 'lambdas/shipping/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
+    environment: z.object({ ...participant, SHIPMENTS_TABLE: text, ...provider }),
+  },
+  notification: {
+    entry: 'lambdas/notification/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
+    environment: z.object({ ...consumer, NOTIFICATIONS_TABLE: text, EMAIL_SENDER: z.email().optional() }),
+  },
+  'order-view': {
+    entry: 'lambdas/order-view/handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
+    environment: z.object({ ...consumer, ORDER_VIEW_TABLE: text }),
+  },
+} as const satisfies Record<string, FunctionDefinition> & Record<Consumer, FunctionDefinition>;
+
+export type FunctionName = keyof typeof functions;
+/** A function's environment after parsing. */
+export type EnvironmentOf<Name extends FunctionName> = z.infer<(typeof functions)[Name]['environment']>;

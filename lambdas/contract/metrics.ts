@@ -1,0 +1,14 @@
+import { coreMetrics } from './core/metrics.ts';
+
+/** All metrics of the order system: those of the machinery and those about orders. */
+export const metrics = {
+  ...coreMetrics,
+  ordersAccepted: { name: 'OrdersAccepted', unit: 'Count' },
+  ordersReplayed: { name: 'OrdersReplayed', unit: 'Count' },
+  /** Placed → settled, ms. */
+  settleTime: { name: 'SettleTime', unit: 'Milliseconds' },
+  ordersConfirmed: { name: 'OrdersConfirmed', unit: 'Count' },
+  /** With dimension `code`: one of the failure codes. */
+  ordersFailed: { name: 'OrdersFailed', unit: 'Count' },
+  openOrders: { name: 'OpenOrders', unit: 'Count' },
+} as const;

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+
+/** What the customer is told. PENDING becomes exactly one of the others, once. */
+export const orderStatuses = ['PENDING', 'CONFIRMED', 'FAILED', 'CANCELLED'] as const;
+export type OrderStatus = (typeof orderStatuses)[number];
+
+/** Where the saga is: which answer it waits for. SETTLED waits for nothing. */
+export const orderSteps = [
+  'RESERVING_STOCK',
+  'CAPTURING_PAYMENT',
+  'ARRANGING_SHIPMENT',
+  'REFUNDING_PAYMENT',
+  'RELEASING_STOCK',
+  'SETTLED',
+] as const;
+export type OrderStep = (typeof orderSteps)[number];
+
+/** Why an order failed; stable, for programs. The detail beside it is for people. */
+export const failureCodes = ['OUT_OF_STOCK', 'PAYMENT_DECLINED', 'UNDELIVERABLE'] as const;
+export type FailureCode = (typeof failureCodes)[number];
+
+export const limits = {
+  /** Lines of one request, before repeated SKUs are merged. With reservation and outbox row a reservation stays below DynamoDB's 100 actions. */
+  lines: 40,
+  /** Request body, in bytes. */
+  bodyBytes: 64 * 1024,
+} as const;
+
+/** Stock keeping unit: an identifier, so plain ASCII. */
+export const skuSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit');
+
+export const customerIdSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:@|-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit');
+
+/** One line of an order. `price` is the price of one piece in the currency's minor unit. */
+export const orderLineSchema = z.strictObject({
+  sku: skuSchema,
+  qty: z.int().min(1),
+  price: z.int().min(0),
+});
+export type OrderLine = z.infer<typeof orderLineSchema>;
+
+/** Three upper-case letters of ISO 4217. */
+export const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'must be three letters of ISO 4217, such as JPY');
+
+/**
+ * Text of a person: any letter of any script, but no control character, noncharacter or lone surrogate.
+ * Those break terminals, CSV exports and some carriers, and no name contains them.
+ */
+export const textSchema = (maxLength: number): z.ZodString =>
+  z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .refine((text) => text.isWellFormed(), 'contains a lone surrogate')
+    .refine((text) => !/[\p{Cc}\p{Noncharacter_Code_Point}]/u.test(text), 'contains a control character or noncharacter');
+
+export const shipToSchema = z.strictObject({
+  name: textSchema(100).optional(),
+  postalCode: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$/, 'must be 1 to 16 letters, digits, spaces or hyphens').optional(),
+  country: z.string().regex(/^[A-Z]{2}$/, 'must be two letters of ISO 3166').optional(),
+  region: textSchema(100).optional(),
+  city: textSchema(100).optional(),
+  line1: textSchema(200).optional(),
+  line2: textSchema(200).optional(),
+  phone: z.string().regex(/^\+?[0-9 ()-]{3,32}$/, 'must be a phone number').optional(),
+});
+export type ShipTo = z.infer<typeof shipToSchema>;
+
+export interface OrderFailure {
+  readonly code: FailureCode;
+  readonly detail: string;
+}
+
+/**
+ * An order as it is stored. `version` counts its committed transitions and equals the sequence of its newest message.
+ * `schemaVersion` is the version of this very shape (docs/evolution.md).
+ */
+export interface Order {
+  readonly schemaVersion: 1;
+  readonly orderId: string;
+  readonly customerId: string;
+  readonly status: OrderStatus;
+  readonly step: OrderStep;
+  readonly version: number;
+  readonly currency: string;
+  /** Sum of qty × price, in minor units. */
+  readonly total: number;
+  readonly items: readonly OrderLine[];
+  readonly paymentToken: string;
+  readonly shipTo?: ShipTo | undefined;
+  readonly email?: string | undefined;
+  readonly failure?: OrderFailure | undefined;
+  readonly groupId: string;
+  readonly correlationId: string;
+  /** Milliseconds since 1970. */
+  readonly placedAt: number;
+  readonly updatedAt: number;
+  readonly settledAt?: number | undefined;
+}
+
+const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** `bytes` of a SHA-256 as Crockford's base 32: 26 characters carry 130 bits. */
+function hash32(parts: readonly string[], length: number): string {
+  const hash = createHash('sha256');
+  // Length-prefixed, so that ("ab", "c") and ("a", "bc") differ.
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:${part}`);
+  let bits = BigInt(`0x${hash.digest('hex')}`);
+  let text = '';
+  for (let i = 0; i < length; i++) {
+    text += crockford[Number(bits & 31n)];
+    bits >>= 5n;
+  }
+  return text;
+}
+
+/** The order's id follows from who orders and under which key, so that a repeated request finds its order without a lookup table. */
+export function orderIdOf(customerId: string, idempotencyKey: string): string {
+  return `ord_${hash32([customerId, idempotencyKey], 26)}`;
+}
+
+export const orderIdPattern = /^ord_[0-9A-HJKMNP-TV-Z]{26}$/;
+
+/** Fair-queue group of a customer: a hash, because MessageGroupId is at most 128 characters and visible to operators. */
+export function groupIdOf(customerId: string): string {
+  return hash32(['customer', customerId], 20);
+}

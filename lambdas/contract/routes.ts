@@ -1,0 +1,48 @@
+import { defineTopology, type ConsumerPolicy } from './core/routing.ts';
+import { messages } from './messages.ts';
+
+/** Queues absorb bursts, so a consumer's concurrency may stay low; raise it where a backlog alarm says so. */
+const saga: ConsumerPolicy = { batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 30, idempotent: true };
+/** Absorbs duplicates by its own key (a checkpoint, one record per order), so Powertools would only cost writes. */
+const listener: ConsumerPolicy = { ...saga, idempotent: false };
+
+/**
+ * Who gets what. Queues, dead-letter queues, event sources, alarms, the publisher and the consumers derive from it:
+ * to add a step, add its messages and routes here, its function in functions.ts, and write its room.
+ *
+ * Every message that changes an order's version also goes to order-view, so that its sequence is gapless there.
+ */
+export const topology = defineTopology({
+  messages,
+  consumers: {
+    'order-saga': saga,
+    inventory: saga,
+    payment: saga,
+    shipping: saga,
+    notification: listener,
+    'order-view': listener,
+  },
+  routes: {
+    OrderPlaced: { kind: 'event', consumers: ['inventory', 'order-view'] },
+    PaymentRequested: { kind: 'command', consumers: ['payment', 'order-view'] },
+    ShipmentRequested: { kind: 'command', consumers: ['shipping', 'order-view'] },
+    ShipmentCancelRequested: { kind: 'command', consumers: ['shipping', 'order-view'] },
+    RefundRequested: { kind: 'command', consumers: ['payment', 'order-view'] },
+    StockReleaseRequested: { kind: 'command', consumers: ['inventory', 'order-view'] },
+    OrderConfirmed: { kind: 'event', consumers: ['notification', 'order-view'] },
+    OrderFailed: { kind: 'event', consumers: ['notification', 'order-view'] },
+    OrderCancelled: { kind: 'event', consumers: ['notification', 'order-view'] },
+
+    StockReserved: { kind: 'event', consumers: ['order-saga'] },
+    StockRejected: { kind: 'event', consumers: ['order-saga'] },
+    StockReleased: { kind: 'event', consumers: ['order-saga'] },
+    PaymentCaptured: { kind: 'event', consumers: ['order-saga'] },
+    PaymentDeclined: { kind: 'event', consumers: ['order-saga'] },
+    PaymentRefunded: { kind: 'event', consumers: ['order-saga'] },
+    ShipmentArranged: { kind: 'event', consumers: ['order-saga'] },
+    ShipmentRejected: { kind: 'event', consumers: ['order-saga'] },
+    ShipmentCancelled: { kind: 'event', consumers: ['order-saga'] },
+  },
+});
+
+export type Consumer = keyof typeof topology.consumers;

@@ -1,0 +1,51 @@
+import { assertDurations, type Durations } from './core/durations.ts';
+
+export const stageNames = ['dev', 'test', 'prod'] as const;
+export type StageName = (typeof stageNames)[number];
+
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+const prod: Durations = {
+  apiTimeoutSeconds: 10,
+  consumerTimeoutSeconds: 15,
+  publisherTimeoutSeconds: 30,
+  scheduledTimeoutSeconds: 50,
+  batchWindowSeconds: 0,
+  retry: { baseSeconds: 2, factor: 2, capSeconds: 15 * minute, windowSeconds: 6 * hour },
+  relay: { baseSeconds: 10, factor: 3, capSeconds: 15 * minute, maxAttempts: 10, leaseSeconds: 60 },
+  giveUpSeconds: day,
+  // Stripe keeps idempotency keys for at least 24 hours; half of it leaves room for clocks and queues.
+  providerKeySeconds: 12 * hour,
+  queueRetentionSeconds: 4 * day,
+  deadLetterRetentionSeconds: 14 * day,
+  outboxExpirySeconds: 30 * day,
+  idempotencyExpirySeconds: 30 * day,
+};
+
+/**
+ * The durations of every stage. `test` shows a whole retry ladder in seconds; what takes days on `prod`
+ * is proven in virtual time, not by waiting.
+ */
+export const durations: Readonly<Record<StageName, Durations>> = {
+  dev: {
+    ...prod,
+    retry: { ...prod.retry, baseSeconds: 1, capSeconds: minute, windowSeconds: 10 * minute },
+    giveUpSeconds: hour,
+  },
+  test: {
+    ...prod,
+    apiTimeoutSeconds: 6,
+    consumerTimeoutSeconds: 4,
+    publisherTimeoutSeconds: 6,
+    retry: { baseSeconds: 1, factor: 2, capSeconds: 2, windowSeconds: 15 },
+    relay: { ...prod.relay, baseSeconds: 1, factor: 2, capSeconds: 2 },
+    giveUpSeconds: minute,
+    queueRetentionSeconds: hour,
+    deadLetterRetentionSeconds: 2 * hour,
+  },
+  prod,
+};
+
+for (const stage of stageNames) assertDurations(stage, durations[stage]);

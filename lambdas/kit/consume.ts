@@ -1,0 +1,209 @@
+import { ChangeMessageVisibilityCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import middy from '@middy/core';
+import type { Context, SQSBatchItemFailure, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Durations } from '../contract/core/durations.ts';
+import type { Envelope } from '../contract/core/envelope.ts';
+import { classify, describeError, fingerprint, PermanentError, type FailureClass } from '../contract/core/errors.ts';
+import { coreMetrics } from '../contract/core/metrics.ts';
+import { backoffSeconds } from '../contract/core/retry-policy.ts';
+import { decodeMessage, typesFor, type MessageDefinitions, type Topology } from '../contract/core/routing.ts';
+import type { DataOf } from '../contract/core/routing.ts';
+import type { Queues } from './aws.ts';
+import type { RunOnce } from './idempotency.ts';
+import { flushTelemetry, type Fields, type Telemetry } from './telemetry.ts';
+import type { World } from './world.ts';
+
+/**
+ * Handles one message type. Returns a word for the log line: what became of it ("reserved", "duplicate").
+ * Business answers, refusals among them, are returned; what is thrown is retried or dead-lettered by its class.
+ */
+export type MessageHandler<Definitions extends MessageDefinitions, Type extends keyof Definitions & string> = (
+  message: Envelope<Type, DataOf<Definitions, Type>>,
+) => Promise<string>;
+
+export type MessageHandlers<Definitions extends MessageDefinitions> = {
+  readonly [Type in keyof Definitions & string]?: MessageHandler<Definitions, Type>;
+};
+
+export interface ConsumerOptions<Definitions extends MessageDefinitions> {
+  /** Name of the consumer in the topology. */
+  readonly consumer: string;
+  readonly topology: Topology<Definitions>;
+  readonly durations: Durations;
+  /** One handler for each type that the routes send here. */
+  readonly handlers: MessageHandlers<Definitions>;
+  /** Wraps each record where the consumer's policy asks for it. */
+  readonly runOnce?: RunOnce;
+  readonly queues: Queues;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly telemetry: Telemetry;
+  readonly world: World;
+}
+
+/** Why a message lies in a dead-letter queue: the `failure` attribute, as JSON. Times in milliseconds since 1970. */
+export interface DeadLetterReason {
+  readonly class: FailureClass;
+  readonly consumer: string;
+  readonly error: string;
+  /** Same failure, same fingerprint: what triage groups by. */
+  readonly fingerprint: string;
+  readonly attempts: number;
+  readonly firstReceivedAt: number;
+  readonly lastFailedAt: number;
+  readonly correlationId?: string;
+}
+
+/** A Lambda handler for one consumer's queue, with every decision about failing messages in one place. */
+export function createConsumer<Definitions extends MessageDefinitions>(
+  options: ConsumerOptions<Definitions>,
+): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
+  const expected = typesFor(options.topology, options.consumer);
+  const missing = expected.filter((type) => !Object.hasOwn(options.handlers, type));
+  if (missing.length > 0) throw new Error(`consumer ${options.consumer} has no handler for ${missing.join(', ')}`);
+  if (options.topology.consumers[options.consumer]?.idempotent !== (options.runOnce !== undefined)) {
+    throw new Error(`consumer ${options.consumer}: its policy and its idempotency wrapper disagree`);
+  }
+
+  return middy<SQSEvent, SQSBatchResponse, Error, Context>()
+    .use(flushTelemetry(options.telemetry))
+    .handler(async (event, context) => {
+      // Each record succeeds or fails by itself; a bad one costs its batch mates nothing.
+      const failures = await Promise.all(event.Records.map((record) => consumeRecord(options, record, context)));
+      return { batchItemFailures: failures.filter((failure) => failure !== undefined) };
+    });
+}
+
+/** @returns the failure that keeps the record in its queue; undefined when SQS may delete it */
+async function consumeRecord<Definitions extends MessageDefinitions>(
+  options: ConsumerOptions<Definitions>,
+  record: SQSRecord,
+  context: Context,
+): Promise<SQSBatchItemFailure | undefined> {
+  const { telemetry, world } = options;
+  const attempt = Number(record.attributes.ApproximateReceiveCount);
+  let message: Envelope | undefined;
+  try {
+    message = decodeMessage(options.topology, record.body);
+    const outcome = await handleMessage(options, message, context);
+    telemetry.info('message', { ...fieldsOf(options, message), attempt, outcome });
+    telemetry.count(coreMetrics.handled, 1);
+    telemetry.count(coreMetrics.criticalTime, world.now() - message.occurredAt);
+    return undefined;
+  } catch (error) {
+    const fields = { ...fieldsOf(options, message), sqsMessageId: record.messageId, attempt };
+    return failRecord(options, record, message, error, attempt, fields);
+  }
+}
+
+async function handleMessage<Definitions extends MessageDefinitions>(
+  options: ConsumerOptions<Definitions>,
+  message: Envelope,
+  context: Context,
+): Promise<string> {
+  const handler = Object.hasOwn(options.handlers, message.type)
+    ? (options.handlers[message.type] as ((message: Envelope) => Promise<string>) | undefined)
+    : undefined;
+  if (!handler) throw new PermanentError(`${options.consumer} does not consume ${message.type}`);
+  if (!options.runOnce) return handler(message);
+  return options.runOnce(message.messageId, context, () => handler(message));
+}
+
+/** Retries what may succeed within the window; moves everything else to the dead-letter queue, with its reason. */
+async function failRecord<Definitions extends MessageDefinitions>(
+  options: ConsumerOptions<Definitions>,
+  record: SQSRecord,
+  message: Envelope | undefined,
+  error: unknown,
+  attempt: number,
+  fields: Fields,
+): Promise<SQSBatchItemFailure | undefined> {
+  const { telemetry, world, durations } = options;
+  const now = world.now();
+  const verdict = classify(error);
+  const firstReceivedAt = Number(record.attributes.ApproximateFirstReceiveTimestamp);
+  const exhausted = now - firstReceivedAt > durations.retry.windowSeconds * 1000;
+  const keep: SQSBatchItemFailure = { itemIdentifier: record.messageId };
+
+  if (verdict.class === 'transient' && !exhausted) {
+    const delaySeconds = backoffSeconds(durations.retry, attempt, world.random());
+    telemetry.warn('message', { ...fields, outcome: 'retry', reason: verdict.reason, delaySeconds, error: describeError(error) });
+    telemetry.count(coreMetrics.retries, 1);
+    await changeVisibility(options, record, delaySeconds, fields);
+    return keep;
+  }
+
+  const reason: DeadLetterReason = {
+    class: verdict.class === 'permanent' ? 'permanent' : 'exhausted',
+    consumer: options.consumer,
+    error: describeError(error),
+    fingerprint: fingerprint(error),
+    attempts: attempt,
+    firstReceivedAt,
+    lastFailedAt: now,
+    ...(message ? { correlationId: message.correlationId } : {}),
+  };
+  try {
+    await deadLetter(options, record, reason);
+  } catch (moveError) {
+    // The message stays where it is and is tried again; SQS's own redrive is behind it.
+    telemetry.error('message', { ...fields, outcome: 'dead-letter failed', error: describeError(moveError) });
+    return keep;
+  }
+  telemetry.error('message', { ...fields, outcome: 'dead-lettered', class: reason.class, fingerprint: reason.fingerprint, error: reason.error });
+  telemetry.count(coreMetrics.deadLetters, 1);
+  return undefined;
+}
+
+/** Without it a failed message waits for the whole visibility timeout; failing here only means waiting that long. */
+async function changeVisibility<Definitions extends MessageDefinitions>(
+  options: ConsumerOptions<Definitions>,
+  record: SQSRecord,
+  delaySeconds: number,
+  fields: Fields,
+): Promise<void> {
+  try {
+    await options.queues.send(
+      new ChangeMessageVisibilityCommand({
+        QueueUrl: options.queueUrl,
+        ReceiptHandle: record.receiptHandle,
+        VisibilityTimeout: delaySeconds,
+      }),
+    );
+  } catch (error) {
+    options.telemetry.warn('visibility not changed', { ...fields, error: describeError(error) });
+  }
+}
+
+/** Sends a copy with its reason; the caller lets SQS delete the original. Dying between the two leaves two copies with one message id. */
+async function deadLetter<Definitions extends MessageDefinitions>(
+  options: ConsumerOptions<Definitions>,
+  record: SQSRecord,
+  reason: DeadLetterReason,
+): Promise<void> {
+  const kept = Object.entries(record.messageAttributes)
+    .filter(([name, attribute]) => name !== 'failure' && attribute.dataType === 'String' && attribute.stringValue)
+    .slice(0, 9)
+    .map(([name, attribute]) => [name, { DataType: 'String', StringValue: attribute.stringValue }] as const);
+  await options.queues.send(
+    new SendMessageCommand({
+      QueueUrl: options.deadLetterQueueUrl,
+      MessageBody: record.body,
+      MessageAttributes: {
+        ...Object.fromEntries(kept),
+        failure: { DataType: 'String', StringValue: JSON.stringify(reason).replaceAll(/[^\x20-\x7e]/g, '?') },
+      },
+    }),
+  );
+}
+
+function fieldsOf<Definitions extends MessageDefinitions>(options: ConsumerOptions<Definitions>, message: Envelope | undefined): Fields {
+  return {
+    consumer: options.consumer,
+    correlationId: message?.correlationId,
+    aggregateId: message?.aggregateId,
+    messageId: message?.messageId,
+    type: message?.type,
+    sequence: message?.sequence,
+  };
+}

@@ -1,0 +1,287 @@
+import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Envelope } from '../contract/core/envelope.ts';
+import { assertNever, PermanentError, TransientError } from '../contract/core/errors.ts';
+import { commit, CommitRefused, type CommitContext, type Write } from './commit.ts';
+
+/**
+ * An effect in someone else's system (a capture, a shipment) that must happen at most once and can be undone.
+ * Its record is written before the call (the intent) and completed with the reply after it:
+ *
+ *   doing ─► done ─► undoing ─► undone          voided: undone before it was ever done, so a late "do" is refused
+ *     └────► refused
+ */
+export type EffectState = 'doing' | 'done' | 'refused' | 'undoing' | 'undone' | 'voided';
+
+/** What the provider said about doing it. `pending`: it does not know yet; ask again. */
+export type Performed =
+  | { readonly outcome: 'done'; readonly reference: string }
+  | { readonly outcome: 'refused'; readonly reason: string }
+  | { readonly outcome: 'pending' };
+
+/** What a look-up found. `unknown`: the provider has no trace of it. */
+export type Found = Performed | { readonly outcome: 'undone'; readonly reference: string } | { readonly outcome: 'unknown' };
+
+/** The provider. Each call carries a key that is the same on every try; a call that may have happened throws TransientError. */
+export interface EffectPort<Request> {
+  perform(request: Request, idempotencyKey: string): Promise<Performed>;
+  undo(request: Request, reference: string, idempotencyKey: string): Promise<'undone' | 'pending'>;
+  find(id: string): Promise<Found>;
+}
+
+/** The record as it is stored, under `orderId`-like natural key. Times in milliseconds since 1970. */
+interface EffectRecord<Request> {
+  readonly status: string;
+  readonly request?: Request;
+  readonly reference?: string;
+  readonly reason?: string;
+  readonly startedAt: number;
+}
+
+/** How the saga is told. Each is called with what the record holds, so that a repeated question gets the same answer. */
+export interface EffectReplies {
+  readonly done: (reference: string) => Envelope;
+  readonly refused: (reason: string) => Envelope;
+}
+
+export interface EffectContext<Request> extends CommitContext {
+  readonly table: string;
+  /** Name of the table's key attribute. */
+  readonly keyName: string;
+  /** What the states are called in this table: `{ doing: 'CAPTURING', done: 'CAPTURED', … }`. */
+  readonly names: Readonly<Record<EffectState, string>>;
+  readonly port: EffectPort<Request>;
+  /** The provider forgets idempotency keys after this; an older intent is looked up, never sent again. */
+  readonly providerKeySeconds: number;
+}
+
+/** Reason of the refusal that a late "do" gets when its undo came first. */
+export const voidedReason = 'it was called off before it was done';
+
+/**
+ * Does the effect once and replies. Found in progress (a crash, a lost answer), it is driven to its outcome;
+ * found finished, it is answered again from the record.
+ *
+ * @returns a word for the log line
+ */
+export async function performEffect<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  request: Request,
+  replies: EffectReplies,
+): Promise<string> {
+  const stored = await begin(context, id, request);
+  const state = stored ? stateOf(context, stored) : 'doing';
+  switch (state) {
+    case 'doing': {
+      const outcome = await drive(context, id, stored ?? { status: context.names.doing, request, startedAt: context.world.now() });
+      const [next, reply] =
+        outcome.outcome === 'done'
+          ? ([{ state: 'done', reference: outcome.reference }, replies.done(outcome.reference)] as const)
+          : ([{ state: 'refused', reason: outcome.reason }, replies.refused(outcome.reason)] as const);
+      if (await settle(context, id, 'doing', next, [reply])) return next.state;
+      // An undo drove it to its outcome meanwhile and has answered.
+      return 'superseded';
+    }
+    case 'done':
+    case 'undoing':
+    case 'undone':
+      await commit(context, [], [replies.done(stored!.reference ?? 'unknown')]);
+      return `answered again: ${state}`;
+    case 'refused':
+    case 'voided':
+      await commit(context, [], [replies.refused(stored!.reason ?? voidedReason)]);
+      return `answered again: ${state}`;
+    default:
+      return assertNever(state, 'effect state');
+  }
+}
+
+/**
+ * Undoes the effect and replies. An intent whose outcome is not known is driven to it first: what may have
+ * happened must be known before it is called off. Without a record a tombstone is left.
+ *
+ * @param reply made with whether there was something to undo
+ */
+export async function undoEffect<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  reply: (undone: boolean) => Envelope,
+): Promise<string> {
+  const stored = await load(context, id);
+  if (!stored) {
+    const tombstone = { status: context.names.voided, reason: voidedReason, startedAt: context.world.now() };
+    if (await insert(context, id, tombstone, [reply(false)])) return 'tombstone';
+    throw new TransientError('conflict', `${id}: an effect began while its undo was recorded`);
+  }
+  const state = stateOf(context, stored);
+  switch (state) {
+    case 'doing': {
+      const outcome = await drive(context, id, stored);
+      if (outcome.outcome === 'refused') {
+        if (await settle(context, id, 'doing', { state: 'refused', reason: outcome.reason }, [reply(false)])) return 'nothing to undo';
+      } else if (await settle(context, id, 'doing', { state: 'undoing', reference: outcome.reference }, [])) {
+        return finishUndo(context, id, stored, outcome.reference, reply);
+      }
+      throw new TransientError('conflict', `${id}: the effect changed while it was undone`);
+    }
+    case 'done': {
+      const reference = stored.reference ?? 'unknown';
+      if (!(await settle(context, id, 'done', { state: 'undoing', reference }, []))) {
+        throw new TransientError('conflict', `${id}: the effect changed while it was undone`);
+      }
+      return finishUndo(context, id, stored, reference, reply);
+    }
+    case 'undoing':
+      return finishUndo(context, id, stored, stored.reference ?? 'unknown', reply);
+    case 'undone':
+    case 'refused':
+    case 'voided':
+      await commit(context, [], [reply(state === 'undone')]);
+      return `answered again: ${state}`;
+    default:
+      return assertNever(state, 'effect state');
+  }
+}
+
+async function finishUndo<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  stored: EffectRecord<Request>,
+  reference: string,
+  reply: (undone: boolean) => Envelope,
+): Promise<string> {
+  if (stored.request === undefined) throw new PermanentError(`${id}: the record of what was done lacks its request`);
+  const found = await context.port.undo(stored.request, reference, `undo-${id}`);
+  if (found === 'pending') throw new TransientError('unavailable', `${id}: the provider has not finished the undo`);
+  if (await settle(context, id, 'undoing', { state: 'undone', reference }, [reply(true)])) return 'undone';
+  return 'superseded';
+}
+
+/** Brings an intent to a known outcome: by sending it (again, under its key), or by looking it up once the key may be forgotten. */
+async function drive<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  record: EffectRecord<Request>,
+): Promise<Exclude<Performed, { outcome: 'pending' }>> {
+  const { port, world, providerKeySeconds } = context;
+  if (record.request === undefined) throw new PermanentError(`${id}: an intent lacks its request`);
+  const forgotten = world.now() - record.startedAt > providerKeySeconds * 1000;
+  const found: Found = forgotten ? await port.find(id) : await port.perform(record.request, `do-${id}`);
+  switch (found.outcome) {
+    case 'done':
+    case 'refused':
+      return found;
+    case 'undone':
+      return { outcome: 'done', reference: found.reference };
+    case 'unknown':
+      return { outcome: 'refused', reason: 'the provider has no trace of it' };
+    case 'pending':
+      throw new TransientError('unavailable', `${id}: the provider does not know the outcome yet`);
+    default:
+      return assertNever(found, 'outcome');
+  }
+}
+
+/** Writes the intent, unless there is a record already; then returns that. */
+async function begin<Request>(context: EffectContext<Request>, id: string, request: Request): Promise<EffectRecord<Request> | undefined> {
+  try {
+    await context.database.send(
+      new PutCommand({
+        TableName: context.table,
+        Item: { [context.keyName]: id, status: context.names.doing, request, startedAt: context.world.now() },
+        ConditionExpression: 'attribute_not_exists(#key)',
+        ExpressionAttributeNames: { '#key': context.keyName },
+      }),
+    );
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'ConditionalCheckFailedException')) throw error;
+    const stored = await load(context, id);
+    if (!stored) throw new TransientError('conflict', `${id}: its record vanished while it was read`, { cause: error });
+    return stored;
+  }
+}
+
+async function insert<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  record: EffectRecord<Request>,
+  messages: readonly Envelope[],
+): Promise<boolean> {
+  return committed(
+    context,
+    {
+      Put: {
+        TableName: context.table,
+        Item: { [context.keyName]: id, ...record },
+        ConditionExpression: 'attribute_not_exists(#key)',
+        ExpressionAttributeNames: { '#key': context.keyName },
+      },
+    },
+    messages,
+  );
+}
+
+/** Moves a record from one state to the next, with its messages; false when it was not in that state any more. */
+async function settle<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  from: EffectState,
+  to: { readonly state: EffectState; readonly reference?: string; readonly reason?: string },
+  messages: readonly Envelope[],
+): Promise<boolean> {
+  const update = {
+    TableName: context.table,
+    Key: { [context.keyName]: id },
+    UpdateExpression: [
+      'SET #status = :to, updatedAt = :now',
+      ...(to.reference === undefined ? [] : [', #reference = :reference']),
+      ...(to.reason === undefined ? [] : [', #reason = :reason']),
+    ].join(''),
+    ConditionExpression: '#status = :from',
+    ExpressionAttributeNames: {
+      '#status': 'status',
+      ...(to.reference === undefined ? {} : { '#reference': 'reference' }),
+      ...(to.reason === undefined ? {} : { '#reason': 'reason' }),
+    },
+    ExpressionAttributeValues: {
+      ':from': context.names[from],
+      ':to': context.names[to.state],
+      ':now': context.world.now(),
+      ...(to.reference === undefined ? {} : { ':reference': to.reference }),
+      ...(to.reason === undefined ? {} : { ':reason': to.reason.slice(0, 300) }),
+    },
+  };
+  // Without a message there is nothing to commit together: a plain write costs half of a transaction.
+  if (messages.length > 0) return committed(context, { Update: update }, messages);
+  try {
+    await context.database.send(new UpdateCommand(update));
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    throw error;
+  }
+}
+
+async function committed(context: CommitContext, write: Write, messages: readonly Envelope[]): Promise<boolean> {
+  try {
+    await commit(context, [write], messages);
+    return true;
+  } catch (error) {
+    if (error instanceof CommitRefused) return false;
+    throw error;
+  }
+}
+
+async function load<Request>(context: EffectContext<Request>, id: string): Promise<EffectRecord<Request> | undefined> {
+  const { Item } = await context.database.send(
+    new GetCommand({ TableName: context.table, Key: { [context.keyName]: id }, ConsistentRead: true }),
+  );
+  return Item as EffectRecord<Request> | undefined;
+}
+
+function stateOf<Request>(context: EffectContext<Request>, record: EffectRecord<Request>): EffectState {
+  const known = (Object.entries(context.names) as [EffectState, string][]).find(([, name]) => name === record.status);
+  if (!known) throw new PermanentError(`a record has the unknown status ${record.status}`);
+  return known[0];
+}

@@ -1,0 +1,228 @@
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { encodeEnvelope, type Envelope } from '../contract/core/envelope.ts';
+import {
+  attentionKey,
+  attentionShards,
+  shardOf,
+  type AttentionState,
+  type OutboxKey,
+  type RowStatus,
+} from '../contract/core/tables.ts';
+import { ladderSeconds, type RelayPolicy } from '../contract/core/retry-policy.ts';
+import type { Database } from './aws.ts';
+import type { Telemetry } from './telemetry.ts';
+import type { World } from './world.ts';
+
+/** An outbox row. Times in milliseconds since 1970, except `expiresAt` in seconds (DynamoDB's TTL). */
+export interface OutboxRow extends OutboxKey {
+  readonly status: RowStatus;
+  /** The envelope as ASCII JSON: exactly what the queues get. */
+  readonly body: string;
+  readonly source: string;
+  readonly committedAt: number;
+  readonly expiresAt: number;
+  readonly attempts?: number;
+  readonly sentAt?: number;
+  readonly lastError?: string;
+  /** Consumers that still lack this message; absent means all of its route. */
+  readonly owed?: readonly string[];
+  readonly owner?: string;
+  readonly leaseUntil?: number;
+  /** Present only while the row needs someone: partition and sort key of the attention index. */
+  readonly attention?: string;
+  readonly attentionAt?: number;
+}
+
+interface RowContext {
+  readonly source: string;
+  readonly outboxExpirySeconds: number;
+  readonly world: World;
+}
+
+/** A fresh row for a message, as it is committed beside the state change. */
+export function newRow(message: Envelope, { source, outboxExpirySeconds, world }: RowContext): OutboxRow {
+  const now = world.now();
+  return {
+    aggregateId: message.aggregateId,
+    messageId: message.messageId,
+    status: 'PENDING',
+    body: encodeEnvelope(message),
+    source,
+    committedAt: now,
+    expiresAt: Math.floor(now / 1000) + outboxExpirySeconds,
+  };
+}
+
+/** Access to rows after they were committed: every status change goes through here and is logged with its reason. */
+export interface OutboxContext {
+  readonly database: Database;
+  readonly table: string;
+  readonly relay: RelayPolicy;
+  readonly telemetry: Telemetry;
+  readonly world: World;
+}
+
+interface Change {
+  readonly to: RowStatus;
+  readonly set: Readonly<Record<string, unknown>>;
+  readonly remove: readonly string[];
+  /** Statuses from which the change is allowed; beyond that the row must exist, or TTL's work would come back as a ghost. */
+  readonly from: readonly RowStatus[];
+  /** Only the lease holder may change it. */
+  readonly owner?: string;
+}
+
+/** Applies a change; false when the row is gone or someone else was first, which is never an error. */
+async function change(context: OutboxContext, key: OutboxKey, { to, set, remove, from, owner }: Change): Promise<boolean> {
+  const sets = { status: to, ...set };
+  const names: Record<string, string> = { '#id': 'aggregateId', '#status': 'status' };
+  const values: Record<string, unknown> = {};
+  const assignments = Object.entries(sets).map(([name, value], i) => {
+    names[`#s${i}`] = name;
+    values[`:s${i}`] = value;
+    return `#s${i} = :s${i}`;
+  });
+  const allowed = from.map((status, i) => {
+    values[`:f${i}`] = status;
+    return `:f${i}`;
+  });
+  remove.forEach((name, i) => (names[`#r${i}`] = name));
+  let condition = `attribute_exists(#id) AND #status IN (${allowed.join(', ')})`;
+  if (owner !== undefined) {
+    names['#owner'] = 'owner';
+    values[':owner'] = owner;
+    condition += ' AND #owner = :owner';
+  }
+  const removal = remove.length > 0 ? ` REMOVE ${remove.map((_, i) => `#r${i}`).join(', ')}` : '';
+  try {
+    await context.database.send(
+      new UpdateCommand({
+        TableName: context.table,
+        Key: { aggregateId: key.aggregateId, messageId: key.messageId },
+        UpdateExpression: `SET ${assignments.join(', ')}${removal}`,
+        ConditionExpression: condition,
+        ExpressionAttributeNames: names,
+        ExpressionAttributeValues: values,
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    throw error;
+  }
+}
+
+function attention(key: OutboxKey, state: AttentionState): string {
+  return attentionKey(state, shardOf(key.messageId, attentionShards));
+}
+
+const leaseAttributes = ['owner', 'leaseUntil', 'owed'] as const;
+const attentionAttributes = ['attention', 'attentionAt'] as const;
+
+/** SENT absorbs: nothing leaves it, and whoever delivered to all consumers may set it from any other status. */
+export async function markSent(context: OutboxContext, row: OutboxRow): Promise<void> {
+  const changed = await change(context, row, {
+    to: 'SENT',
+    set: { sentAt: context.world.now(), attempts: (row.attempts ?? 0) + 1 },
+    remove: [...attentionAttributes, ...leaseAttributes],
+    from: ['PENDING', 'FAILED', 'SENDING'],
+  });
+  if (changed && row.status !== 'PENDING') report(context, row, 'SENT');
+}
+
+/**
+ * Hands a row to the relay: it keeps the consumers that still lack it and becomes due after the ladder's next step,
+ * or DEAD when the ladder ends. A failure that is not the row's fault (`counts: false`) never makes it DEAD.
+ */
+export async function markFailed(
+  context: OutboxContext,
+  row: OutboxRow,
+  failure: { owed: readonly string[]; error: string; counts: boolean },
+  owner?: string,
+): Promise<RowStatus> {
+  const attempts = (row.attempts ?? 0) + (failure.counts ? 1 : 0);
+  if (attempts >= context.relay.maxAttempts) return markDead(context, row, failure.error, owner, attempts);
+  const changed = await change(context, row, {
+    to: 'FAILED',
+    set: {
+      attempts,
+      owed: [...failure.owed],
+      lastError: failure.error.slice(0, 300),
+      attention: attention(row, 'due'),
+      attentionAt: context.world.now() + ladderSeconds(context.relay, Math.max(1, attempts)) * 1000,
+    },
+    remove: ['owner', 'leaseUntil'],
+    from: owner === undefined ? ['PENDING'] : ['SENDING'],
+    ...(owner === undefined ? {} : { owner }),
+  });
+  if (changed) report(context, row, 'FAILED', failure.error);
+  return 'FAILED';
+}
+
+/** Gives a row up. It stays in the table with its reason until an operator replays it or it expires. */
+export async function markDead(
+  context: OutboxContext,
+  row: OutboxRow,
+  error: string,
+  owner?: string,
+  attempts = (row.attempts ?? 0) + 1,
+): Promise<RowStatus> {
+  const changed = await change(context, row, {
+    to: 'DEAD',
+    set: {
+      attempts,
+      lastError: error.slice(0, 300),
+      attention: attention(row, 'dead'),
+      attentionAt: context.world.now(),
+    },
+    remove: ['owner', 'leaseUntil'],
+    from: owner === undefined ? ['PENDING'] : ['SENDING'],
+    ...(owner === undefined ? {} : { owner }),
+  });
+  if (changed) report(context, row, 'DEAD', error);
+  return 'DEAD';
+}
+
+/**
+ * Takes a due row for this relay until its lease ends; another relay may then take it over.
+ *
+ * @returns the row as it is now, or undefined when it is gone, done or held by someone else
+ */
+export async function claim(context: OutboxContext, key: OutboxKey, owner: string): Promise<OutboxRow | undefined> {
+  const now = context.world.now();
+  const leaseUntil = now + context.relay.leaseSeconds * 1000;
+  try {
+    const { Attributes } = await context.database.send(
+      new UpdateCommand({
+        TableName: context.table,
+        Key: { aggregateId: key.aggregateId, messageId: key.messageId },
+        UpdateExpression: 'SET #status = :sending, #owner = :owner, leaseUntil = :lease, attention = :attention, attentionAt = :lease',
+        ConditionExpression:
+          'attribute_exists(aggregateId) AND (#status IN (:failed, :pending) OR (#status = :sending AND leaseUntil < :now))',
+        ExpressionAttributeNames: { '#status': 'status', '#owner': 'owner' },
+        ExpressionAttributeValues: {
+          ':sending': 'SENDING',
+          ':failed': 'FAILED',
+          ':pending': 'PENDING',
+          ':owner': owner,
+          ':lease': leaseUntil,
+          ':attention': attention(key, 'sending'),
+          ':now': now,
+        },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    const row = Attributes as unknown as OutboxRow;
+    report(context, row, 'SENDING');
+    return row;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return undefined;
+    throw error;
+  }
+}
+
+function report(context: OutboxContext, row: OutboxRow, to: RowStatus, lastError?: string): void {
+  const fields = { aggregateId: row.aggregateId, messageId: row.messageId, to, attempts: row.attempts ?? 0, lastError };
+  if (to === 'DEAD') context.telemetry.error('outbox row', fields);
+  else context.telemetry.warn('outbox row', fields);
+}

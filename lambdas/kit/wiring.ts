@@ -1,0 +1,73 @@
+import type { Durations } from '../contract/core/durations.ts';
+import type { MessageDefinitions, Topology } from '../contract/core/routing.ts';
+import { connectDatabase, connectQueues, type Database } from './aws.ts';
+import type { CommitContext } from './commit.ts';
+import { createConsumer, type MessageHandlers } from './consume.ts';
+import { runOncePerMessage } from './idempotency.ts';
+import type { OutboxContext } from './outbox.ts';
+import type { PublishContext } from './publish.ts';
+import { createTelemetry, type Telemetry } from './telemetry.ts';
+import { systemWorld, type World } from './world.ts';
+
+/** One function's hold on the real world: clients, clock, logger. */
+export interface Connections {
+  /** Of the function: log lines, metrics and the timeline carry it. */
+  readonly name: string;
+  readonly telemetry: Telemetry;
+  readonly world: World;
+  readonly client: ReturnType<typeof connectDatabase>['client'];
+  readonly database: Database;
+}
+
+/** Connects a function, once, while its environment initialises. */
+export function connect(name: string): Connections {
+  return { name, telemetry: createTelemetry(name), world: systemWorld, ...connectDatabase() };
+}
+
+/** What a store commits through. */
+export function commitsTo(outboxTable: string, durations: Durations, { name, database, world }: Connections): CommitContext {
+  return { database, outboxTable, source: name, outboxExpirySeconds: durations.outboxExpirySeconds, world };
+}
+
+/** The variables that deploy time gives to every consumer; the idempotency table where its policy asks for it. */
+export interface ConsumerEnvironment {
+  readonly QUEUE_URL: string;
+  readonly DEAD_LETTER_QUEUE_URL: string;
+  readonly IDEMPOTENCY_TABLE?: string;
+}
+
+/** A Lambda handler for the queue of the consumer that has the function's name. */
+export function consumeFrom<Definitions extends MessageDefinitions>(
+  environment: ConsumerEnvironment,
+  topology: Topology<Definitions>,
+  durations: Durations,
+  { name, client, telemetry, world }: Connections,
+  handlers: MessageHandlers<Definitions>,
+): ReturnType<typeof createConsumer<Definitions>> {
+  const table = environment.IDEMPOTENCY_TABLE;
+  return createConsumer({
+    consumer: name,
+    topology,
+    durations,
+    handlers,
+    queues: connectQueues(),
+    queueUrl: environment.QUEUE_URL,
+    deadLetterQueueUrl: environment.DEAD_LETTER_QUEUE_URL,
+    telemetry,
+    world,
+    ...(table === undefined ? {} : { runOnce: runOncePerMessage(client, table, name, durations.idempotencyExpirySeconds) }),
+  });
+}
+
+/** What publisher and relay work with. */
+export function publishesFrom(
+  environment: { readonly OUTBOX_TABLE: string; readonly QUEUE_URLS: Readonly<Record<string, string>> },
+  topology: Topology,
+  durations: Durations,
+  { database, telemetry, world }: Connections,
+): { outbox: OutboxContext; publish: PublishContext } {
+  return {
+    outbox: { database, table: environment.OUTBOX_TABLE, relay: durations.relay, telemetry, world },
+    publish: { topology, queues: connectQueues(), queueUrls: environment.QUEUE_URLS },
+  };
+}

@@ -1,0 +1,60 @@
+import { invariant } from '../contract/core/errors.ts';
+import type { Message } from '../contract/messages.ts';
+import type { OrderStatus } from '../contract/order.ts';
+import { viewSortKey } from '../contract/tables.ts';
+
+/** Every message that changes an order's version. */
+export type VersionedMessage = Message<
+  | 'OrderPlaced'
+  | 'PaymentRequested'
+  | 'ShipmentRequested'
+  | 'ShipmentCancelRequested'
+  | 'RefundRequested'
+  | 'StockReleaseRequested'
+  | 'OrderConfirmed'
+  | 'OrderFailed'
+  | 'OrderCancelled'
+>;
+
+/** What one message changes in the read model. */
+export interface ViewChange {
+  readonly key: { readonly customerId: string; readonly placedOrder: string };
+  /** The message's place in its order's history; applied only on top of the one before it. */
+  readonly sequence: number;
+  readonly set: Readonly<Record<string, unknown>>;
+}
+
+export function changeOf(message: VersionedMessage): ViewChange {
+  const { sequence, aggregateId: orderId } = message;
+  invariant(sequence !== undefined, `${message.type} carries a sequence`);
+  const { customerId, placedAt } = message.data;
+  const status = statusAfter(message.type);
+  const opening =
+    message.type === 'OrderPlaced'
+      ? {
+          orderId,
+          placedAt,
+          itemCount: message.data.items.reduce((count, { qty }) => count + qty, 0),
+          total: message.data.total,
+          currency: message.data.currency,
+        }
+      : {};
+  return {
+    key: { customerId, placedOrder: viewSortKey(placedAt, orderId) },
+    sequence,
+    set: { ...opening, status, updatedAt: message.occurredAt },
+  };
+}
+
+function statusAfter(type: VersionedMessage['type']): OrderStatus {
+  switch (type) {
+    case 'OrderConfirmed':
+      return 'CONFIRMED';
+    case 'OrderFailed':
+      return 'FAILED';
+    case 'OrderCancelled':
+      return 'CANCELLED';
+    default:
+      return 'PENDING';
+  }
+}

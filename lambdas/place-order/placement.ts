@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import {
+  currencySchema,
+  customerIdSchema,
+  groupIdOf,
+  limits,
+  orderIdOf,
+  orderLineSchema,
+  shipToSchema,
+  type Order,
+  type OrderLine,
+} from '../contract/order.ts';
+import type { MessageData } from '../contract/messages.ts';
+import type { FieldProblem } from '../kit/http.ts';
+
+/** Body of POST /orders. Unknown fields are refused: a misspelt `shipTo` must not become an order without an address. */
+export const placementSchema = z.strictObject({
+  customerId: customerIdSchema.optional(),
+  currency: currencySchema.default('JPY'),
+  items: z.array(orderLineSchema).min(1).max(limits.lines),
+  payment: z.strictObject({ token: z.string().regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters') }).default({ token: 'tok_ok' }),
+  shipTo: shipToSchema.optional(),
+  email: z.email().max(254).optional(),
+});
+export type Placement = z.infer<typeof placementSchema>;
+
+/** 1 to 255 visible ASCII characters. */
+export const idempotencyKeyPattern = /^[!-~]{1,255}$/;
+
+/**
+ * Merges lines with the same SKU and price, and sums up.
+ *
+ * @returns the lines and their total, or what is wrong: a SKU at two prices, or a sum that is no exact integer
+ */
+export function mergeLines(
+  lines: readonly OrderLine[],
+): { readonly items: readonly OrderLine[]; readonly total: number } | { readonly problems: readonly FieldProblem[] } {
+  const merged = new Map<string, OrderLine>();
+  const problems: FieldProblem[] = [];
+  let total = 0n;
+  lines.forEach((line, index) => {
+    const seen = merged.get(line.sku);
+    if (seen && seen.price !== line.price) {
+      problems.push({ field: `items.${index}.price`, message: `${line.sku} is in this order at two prices, ${seen.price} and ${line.price}` });
+      return;
+    }
+    const qty = (seen?.qty ?? 0) + line.qty;
+    if (!Number.isSafeInteger(qty)) {
+      problems.push({ field: `items.${index}.qty`, message: `the quantities of ${line.sku} add up to more than ${Number.MAX_SAFE_INTEGER}` });
+      return;
+    }
+    merged.set(line.sku, { sku: line.sku, qty, price: line.price });
+    total += BigInt(line.qty) * BigInt(line.price);
+  });
+  if (total > BigInt(Number.MAX_SAFE_INTEGER)) {
+    problems.push({ field: 'items', message: `the total exceeds ${Number.MAX_SAFE_INTEGER} minor units` });
+  }
+  return problems.length > 0 ? { problems } : { items: [...merged.values()], total: Number(total) };
+}
+
+export interface PlacementContext {
+  readonly customerId: string;
+  readonly idempotencyKey: string;
+  readonly correlationId: string;
+  readonly now: number;
+}
+
+/** The order in its first state, waiting for its stock. */
+export function openOrder(
+  placement: Placement,
+  { items, total }: { readonly items: readonly OrderLine[]; readonly total: number },
+  { customerId, idempotencyKey, correlationId, now }: PlacementContext,
+): Order {
+  return {
+    schemaVersion: 1,
+    orderId: orderIdOf(customerId, idempotencyKey),
+    customerId,
+    status: 'PENDING',
+    step: 'RESERVING_STOCK',
+    version: 1,
+    currency: placement.currency,
+    total,
+    items,
+    paymentToken: placement.payment.token,
+    shipTo: placement.shipTo,
+    email: placement.email,
+    groupId: groupIdOf(customerId),
+    correlationId,
+    placedAt: now,
+    updatedAt: now,
+  };
+}
+
+export function orderPlaced(order: Order): MessageData<'OrderPlaced'> {
+  return {
+    customerId: order.customerId,
+    placedAt: order.placedAt,
+    currency: order.currency,
+    total: order.total,
+    items: order.items.map(({ sku, qty }) => ({ sku, qty })),
+  };
+}
+
+/** Hash of a JSON value that does not depend on the order of its keys: the same request has the same hash, however it was written. */
+export function requestHash(received: unknown): string {
+  return createHash('sha256').update(canonicalJson(received)).digest('base64url');
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}

@@ -1,0 +1,37 @@
+import type { Envelope } from '../contract/core/envelope.ts';
+import { invariant } from '../contract/core/errors.ts';
+import type { Order } from '../contract/order.ts';
+import { openShardOf } from '../contract/tables.ts';
+import { commit, CommitRefused, type CommitContext } from '../kit/commit.ts';
+
+/** What became of an attempt to accept. */
+export type Acceptance = 'accepted' | 'replayed' | 'key-reused';
+
+/**
+ * Accepts an order with one conditional transaction and nothing else: order and outbox row, or neither.
+ * The loser of a race, like a repeated request, gets the stored order from the cancellation itself.
+ */
+export async function acceptOrder(
+  context: CommitContext & { readonly ordersTable: string },
+  order: Order,
+  requestHash: string,
+  message: Envelope,
+): Promise<Acceptance> {
+  const put = {
+    Put: {
+      TableName: context.ordersTable,
+      Item: { ...order, requestHash, openShard: openShardOf(order.orderId) },
+      ConditionExpression: 'attribute_not_exists(orderId)',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const,
+    },
+  };
+  try {
+    await commit(context, [put], [message]);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof CommitRefused)) throw error;
+    const stored = error.refusalOf(0)?.item;
+    invariant(stored, 'a refused order comes with the stored one');
+    return stored['requestHash'] === requestHash ? 'replayed' : 'key-reused';
+  }
+}
