@@ -1,0 +1,3 @@
+import { orderApp } from '../lib/app.ts';
+
+orderApp().app.synth();

@@ -1,0 +1,213 @@
+import { ArnFormat, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
+import { topology, type Consumer as ConsumerName } from '../lambdas/contract/routes.ts';
+import { tables } from '../lambdas/contract/tables.ts';
+import { Consumer } from './constructs/consumer.ts';
+import { Outbox } from './constructs/outbox.ts';
+import { OwnedTable } from './constructs/owned-table.ts';
+import { ServiceApi } from './constructs/service-api.ts';
+import { ServiceFunction, type ServiceFunctionProps } from './constructs/service-function.ts';
+import { addAlarms } from './observability/alarms.ts';
+import { addDashboard } from './observability/dashboard.ts';
+import type { StageConfig } from './stage-config.ts';
+
+/** A real payment gateway or carrier; without it the stage's sandbox answers. */
+export interface ProviderConfig {
+  /** Base URL (docs/providers.md). */
+  readonly url: string;
+  /** Name or ARN of the Secrets Manager secret with its bearer token. */
+  readonly secretId?: string | undefined;
+}
+
+export interface OrderStackProps extends StackProps {
+  readonly stage: StageConfig;
+  /** Folder of each function's bundle. */
+  readonly bundles: Readonly<Record<FunctionName, string>>;
+  readonly paymentGateway?: ProviderConfig | undefined;
+  readonly carrier?: ProviderConfig | undefined;
+  /** Address that SES has verified; without it nobody is mailed. */
+  readonly emailSender?: string | undefined;
+  /** Subscribed to the alarms. */
+  readonly alarmEmail?: string | undefined;
+  /** Whether orders may leave out the customer: on a laptop only. */
+  readonly allowGuest: boolean;
+}
+
+/** The whole system. What each function may do stands here, statement by statement. */
+export class OrderStack extends Stack {
+  constructor(scope: Construct, id: string, props: OrderStackProps) {
+    super(scope, id, props);
+    const { stage, bundles } = props;
+    if (!stage.sandboxAllowed && !(props.paymentGateway && props.carrier)) {
+      throw new Error(
+        `stage ${stage.name} takes real money: it needs --context paymentUrl=… and --context carrierUrl=… (docs/providers.md)`,
+      );
+    }
+
+    const orders = new OwnedTable(this, 'OrdersTable', { definition: tables.orders, stage });
+    const inventory = new OwnedTable(this, 'InventoryTable', { definition: tables.inventory, stage });
+    const payments = new OwnedTable(this, 'PaymentsTable', { definition: tables.payments, stage });
+    const shipments = new OwnedTable(this, 'ShipmentsTable', { definition: tables.shipments, stage });
+    const notifications = new OwnedTable(this, 'NotificationsTable', { definition: tables.notifications, stage });
+    const orderView = new OwnedTable(this, 'OrderViewTable', { definition: tables.orderView, stage });
+    const idempotency = new OwnedTable(this, 'IdempotencyTable', { definition: tables.idempotency, stage });
+    const needsSandbox = !props.paymentGateway || !props.carrier;
+    const ledger = needsSandbox ? new OwnedTable(this, 'SandboxLedgerTable', { definition: tables.sandboxLedger, stage }) : undefined;
+
+    const outbox = new Outbox(this, 'Outbox', {
+      stage,
+      publisher: this.#part('outbox-publisher', bundles, {}),
+      relay: this.#part('outbox-relay', bundles, { ORDERS_TABLE: orders.tableName }),
+    });
+
+    // Saga and participants: own table, outbox, idempotency; nothing else.
+    const participant = { IDEMPOTENCY_TABLE: idempotency.tableName, OUTBOX_TABLE: outbox.table.tableName };
+    const saga = this.#consumer('order-saga', props, { ...participant, ORDERS_TABLE: orders.tableName });
+    saga.function.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
+    const stock = this.#consumer('inventory', props, { ...participant, INVENTORY_TABLE: inventory.tableName });
+    stock.function.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], inventory.tableArn);
+    const payment = this.#consumer('payment', props, {
+      ...participant,
+      PAYMENTS_TABLE: payments.tableName,
+      ...this.#provider(props.paymentGateway, ledger),
+    });
+    payment.function.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], payments.tableArn);
+    const shipping = this.#consumer('shipping', props, {
+      ...participant,
+      SHIPMENTS_TABLE: shipments.tableName,
+      ...this.#provider(props.carrier, ledger),
+    });
+    shipping.function.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], shipments.tableArn);
+    for (const { function: target } of [saga, stock, payment, shipping]) {
+      outbox.grantCommit(target);
+      target.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'], idempotency.tableArn);
+    }
+    this.#allowProvider(payment.function, props.paymentGateway, ledger);
+    this.#allowProvider(shipping.function, props.carrier, ledger);
+
+    // Listeners: they only hear.
+    const notification = this.#consumer('notification', props, {
+      NOTIFICATIONS_TABLE: notifications.tableName,
+      EMAIL_SENDER: props.emailSender ?? '',
+    });
+    notification.function.allow(['dynamodb:PutItem'], notifications.tableArn);
+    if (props.emailSender) {
+      notification.function.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], notifications.tableArn);
+      notification.function.allow(
+        ['ses:SendEmail'],
+        this.formatArn({ service: 'ses', resource: 'identity', resourceName: props.emailSender }),
+      );
+    }
+    const view = this.#consumer('order-view', props, { ORDER_VIEW_TABLE: orderView.tableName });
+    view.function.allow(['dynamodb:UpdateItem'], orderView.tableArn);
+
+    const consumers = [saga, stock, payment, shipping, notification, view];
+    const { publisher, relay } = outbox.publishTo(Object.fromEntries(consumers.map(({ name, queue }) => [name, queue])));
+    relay.allow(['dynamodb:Query'], `${orders.tableArn}/index/open`);
+
+    // HTTP
+    const placeOrder = this.#function('place-order', props, {
+      ORDERS_TABLE: orders.tableName,
+      OUTBOX_TABLE: outbox.table.tableName,
+      ALLOW_GUEST: String(props.allowGuest),
+    });
+    placeOrder.allow(['dynamodb:PutItem'], orders.tableArn);
+    outbox.grantCommit(placeOrder);
+    const queryOrders = this.#function('query-orders', props, {
+      ORDERS_TABLE: orders.tableName,
+      OUTBOX_TABLE: outbox.table.tableName,
+      ORDER_VIEW_TABLE: orderView.tableName,
+    });
+    queryOrders.allow(['dynamodb:GetItem'], orders.tableArn);
+    queryOrders.allow(['dynamodb:Query'], outbox.table.tableArn, orderView.tableArn);
+    const stockAdmin = this.#function('stock-admin', props, { INVENTORY_TABLE: inventory.tableName });
+    stockAdmin.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], inventory.tableArn);
+    const health = this.#function('health', props, {});
+
+    const { api } = new ServiceApi(this, 'Http', {
+      stage,
+      routes: {
+        'POST /orders': { function: placeOrder },
+        'GET /orders': { function: queryOrders },
+        'GET /orders/{id}': { function: queryOrders },
+        'GET /orders/{id}/timeline': { function: queryOrders },
+        'GET /admin/stock/{sku}': { function: stockAdmin },
+        'PUT /admin/stock/{sku}': { function: stockAdmin },
+        'GET /health': { function: health, open: true },
+        $default: { function: health },
+      },
+    });
+
+    const observed = {
+      stage,
+      consumers,
+      publisher,
+      relay,
+      streamFailures: outbox.streamFailures,
+      functions: [placeOrder, queryOrders, stockAdmin, health, publisher, relay, ...consumers.map((consumer) => consumer.function)],
+      api,
+    };
+    addDashboard(this, observed);
+    if (stage.alarms) addAlarms(this, { ...observed, email: props.alarmEmail });
+
+    this.#output({ orders, inventory, payments, shipments, notifications, orderView, idempotency, outbox: outbox.table, ledger }, consumers);
+  }
+
+  #part<Name extends FunctionName, Environment>(name: Name, bundles: OrderStackProps['bundles'], environment: Environment) {
+    return { name, definition: functions[name], bundle: bundles[name], environment };
+  }
+
+  #function<Name extends FunctionName>(
+    name: Name,
+    { stage, bundles }: OrderStackProps,
+    environment: ServiceFunctionProps<(typeof functions)[Name]>['environment'],
+  ): ServiceFunction<(typeof functions)[Name]> {
+    return new ServiceFunction<(typeof functions)[Name]>(this, pascalCase(name), { stage, ...this.#part(name, bundles, environment) });
+  }
+
+  #consumer<Name extends ConsumerName>(
+    name: Name,
+    { stage, bundles }: OrderStackProps,
+    environment: Omit<ServiceFunctionProps<(typeof functions)[Name]>['environment'], 'QUEUE_URL' | 'DEAD_LETTER_QUEUE_URL'>,
+  ): Consumer {
+    return new Consumer<(typeof functions)[Name]>(this, pascalCase(name), {
+      stage,
+      policy: topology.consumers[name],
+      ...this.#part(name, bundles, environment),
+    }) as unknown as Consumer;
+  }
+
+  #provider(provider: ProviderConfig | undefined, ledger: OwnedTable | undefined) {
+    return {
+      PROVIDER_URL: provider?.url ?? '',
+      PROVIDER_SECRET_ID: provider?.secretId ?? '',
+      SANDBOX_LEDGER_TABLE: provider ? '' : (ledger?.tableName ?? ''),
+    };
+  }
+
+  #allowProvider(target: ServiceFunction, provider: ProviderConfig | undefined, ledger: OwnedTable | undefined): void {
+    if (!provider && ledger) target.allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], ledger.tableArn);
+    if (!provider?.secretId) return;
+    const arn = provider.secretId.startsWith('arn:')
+      ? provider.secretId
+      : // Secrets Manager appends six characters to the name.
+        this.formatArn({ service: 'secretsmanager', resource: 'secret', resourceName: `${provider.secretId}-??????`, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+    target.allow(['secretsmanager:GetSecretValue'], arn);
+  }
+
+  #output(outputs: Readonly<Record<string, OwnedTable | undefined>>, consumers: readonly Consumer[]): void {
+    for (const [name, table] of Object.entries(outputs)) {
+      if (table) new CfnOutput(this, `${pascalCase(name)}TableName`, { value: table.tableName });
+    }
+    for (const { name, queue, deadLetters } of consumers) {
+      new CfnOutput(this, `${pascalCase(name)}QueueUrl`, { value: queue.queueUrl });
+      new CfnOutput(this, `${pascalCase(name)}DeadLetterQueueUrl`, { value: deadLetters.queueUrl });
+    }
+  }
+}
+
+/** `place-order` → `PlaceOrder`. */
+function pascalCase(name: string): string {
+  return name.replaceAll(/(^|-)([a-zA-Z])/g, (_, _dash, letter: string) => letter.toUpperCase());
+}

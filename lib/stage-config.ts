@@ -1,0 +1,69 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Durations } from '../lambdas/contract/core/durations.ts';
+import { durations, stageNames, type StageName } from '../lambdas/contract/stages.ts';
+
+/** What differs from stage to stage. Everything else is the same everywhere. */
+export interface StageConfig {
+  readonly name: StageName;
+  readonly durations: Durations;
+  readonly logRetention: RetentionDays;
+  readonly logLevel: 'DEBUG' | 'INFO' | 'WARN';
+  /** What `cdk destroy` does with tables and logs. */
+  readonly removalPolicy: RemovalPolicy;
+  readonly deletionProtection: boolean;
+  readonly pointInTimeRecovery: boolean;
+  /** Upper bound of concurrent invocations per queue; undefined takes each consumer's own policy. */
+  readonly maximumConcurrency: number | undefined;
+  /** Whether alarms and their topic are created. The dashboard always is. */
+  readonly alarms: boolean;
+  /** Whether payment and shipping may run on the sandbox providers. */
+  readonly sandboxAllowed: boolean;
+}
+
+/** All stages in one table. */
+export const stages: Readonly<Record<StageName, StageConfig>> = {
+  dev: {
+    name: 'dev',
+    durations: durations.dev,
+    logRetention: RetentionDays.ONE_WEEK,
+    logLevel: 'INFO',
+    removalPolicy: RemovalPolicy.DESTROY,
+    deletionProtection: false,
+    pointInTimeRecovery: false,
+    maximumConcurrency: 5,
+    alarms: true,
+    sandboxAllowed: true,
+  },
+  test: {
+    name: 'test',
+    durations: durations.test,
+    logRetention: RetentionDays.ONE_DAY,
+    logLevel: 'INFO',
+    removalPolicy: RemovalPolicy.DESTROY,
+    deletionProtection: false,
+    pointInTimeRecovery: false,
+    maximumConcurrency: 5,
+    alarms: false,
+    sandboxAllowed: true,
+  },
+  prod: {
+    name: 'prod',
+    durations: durations.prod,
+    logRetention: RetentionDays.THREE_MONTHS,
+    logLevel: 'INFO',
+    removalPolicy: RemovalPolicy.RETAIN,
+    deletionProtection: true,
+    pointInTimeRecovery: true,
+    maximumConcurrency: undefined,
+    alarms: true,
+    sandboxAllowed: false,
+  },
+};
+
+/** @throws Error that names the known stages */
+export function stageConfig(name: unknown): StageConfig {
+  const stage = stageNames.find((known) => known === name);
+  if (stage === undefined) throw new Error(`--context stage=${String(name)}: unknown stage; known are ${stageNames.join(', ')}`);
+  return stages[stage];
+}
