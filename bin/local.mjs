@@ -1,0 +1,11 @@
+// Plain JavaScript: it must run, to say what is wrong, on a Node that cannot read the rest.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 24) {
+  process.stderr.write(
+    `\nOrder Saga runs on Node 24, and this is ${process.version} (${major}.${minor}).\n` +
+      'npm puts the right one first on the path after an install: run\n\n  npm ci && npm start\n\n',
+  );
+  process.exit(1);
+}
+const { main } = await import('../local/main.ts');
+await main(process.argv.slice(2));

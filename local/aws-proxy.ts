@@ -1,0 +1,143 @@
+import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { URL } from 'node:url';
+
+/** What one function asked of AWS, by operation. Units as AWS bills them; they are counted while metering is on. */
+export interface Usage {
+  calls: number;
+  readUnits: number;
+  writeUnits: number;
+  /** Messages in SQS calls: a batch of ten is one request. */
+  entries: number;
+}
+
+export interface AwsProxy {
+  readonly url: string;
+  /** `function operation table` → usage since the last reset. */
+  readonly usage: Map<string, Usage>;
+  metering: boolean;
+  stop(): Promise<void>;
+}
+
+export interface AwsProxyOptions {
+  readonly dynamoDb: string;
+  readonly sqs: string;
+  /** Access key id → function. */
+  readonly identities: ReadonlyMap<string, string>;
+}
+
+/**
+ * Every AWS call of every function passes through here under the function's identity, which its signature names.
+ * Counts calls, and with metering on also the capacity that DynamoDB reports.
+ */
+export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+  const usage = new Map<string, Usage>();
+  const proxy = { metering: false };
+
+  const server = createServer((incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => forward(incoming, Buffer.concat(chunks), outgoing));
+  });
+  // Frozen environments cannot notice that a connection was closed; theirs stay open.
+  server.keepAliveTimeout = 0;
+  server.requestTimeout = 0;
+
+  function forward(incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse): void {
+    const target = String(incoming.headers['x-amz-target'] ?? '');
+    const upstream = target.startsWith('DynamoDB') ? options.dynamoDb : target.startsWith('AmazonSQS') ? options.sqs : undefined;
+    if (upstream === undefined) {
+      outgoing.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
+      outgoing.end(JSON.stringify({ __type: 'UnknownOperationException', message: `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}` }));
+      return;
+    }
+    const caller = callerOf(incoming, options.identities);
+    const operation = target.slice(target.indexOf('.') + 1);
+    const payload = proxy.metering && upstream === options.dynamoDb ? askForCapacity(body) : body;
+    const base = new URL(upstream);
+    const outgoingRequest = httpRequest(
+      {
+        host: base.hostname,
+        port: base.port,
+        path: incoming.url,
+        method: incoming.method,
+        agent,
+        headers: { ...incoming.headers, host: base.host, 'content-length': payload.length },
+      },
+      (answer) => {
+        const received: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => received.push(chunk));
+        answer.on('end', () => {
+          const content = Buffer.concat(received);
+          record(usage, caller, operation, body, proxy.metering ? content : undefined);
+          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+          outgoing.end(content);
+        });
+      },
+    );
+    outgoingRequest.on('error', (error) => {
+      outgoing.writeHead(503, { 'content-type': 'application/x-amz-json-1.0' });
+      outgoing.end(JSON.stringify({ __type: 'ServiceUnavailable', message: error.message }));
+    });
+    outgoingRequest.end(payload);
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return Object.assign(proxy, {
+    url: `http://127.0.0.1:${port}`,
+    usage,
+    stop: () => closeServer(server).then(() => agent.destroy()),
+  });
+}
+
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+function callerOf(incoming: IncomingMessage, identities: ReadonlyMap<string, string>): string {
+  const key = /Credential=([^/]+)\//.exec(incoming.headers.authorization ?? '')?.[1];
+  return (key === undefined ? undefined : identities.get(key)) ?? 'outside';
+}
+
+function askForCapacity(body: Buffer): Buffer {
+  const parsed = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  return Buffer.from(JSON.stringify({ ...parsed, ReturnConsumedCapacity: 'TOTAL' }));
+}
+
+interface Capacity {
+  readonly TableName?: string;
+  readonly CapacityUnits?: number;
+  readonly ReadCapacityUnits?: number;
+  readonly WriteCapacityUnits?: number;
+}
+
+const readOperations = new Set(['GetItem', 'Query', 'Scan', 'BatchGetItem', 'TransactGetItems']);
+
+function record(usage: Map<string, Usage>, caller: string, operation: string, body: Buffer, content: Buffer | undefined): void {
+  const add = (table: string, units: number, entries: number, calls: number): void => {
+    const key = `${caller} ${operation} ${table}`;
+    const entry = usage.get(key) ?? { calls: 0, readUnits: 0, writeUnits: 0, entries: 0 };
+    entry.calls += calls;
+    entry.entries += entries;
+    if (readOperations.has(operation)) entry.readUnits += units;
+    else entry.writeUnits += units;
+    usage.set(key, entry);
+  };
+  if (!content) {
+    add('', 0, 0, 1);
+    return;
+  }
+  const asked = JSON.parse(body.toString('utf8')) as { TableName?: string; Entries?: unknown[] };
+  const answered = JSON.parse(content.toString('utf8') || '{}') as { ConsumedCapacity?: Capacity | Capacity[] };
+  const consumed = [answered.ConsumedCapacity ?? []].flat();
+  add(asked.TableName ?? '', 0, asked.Entries?.length ?? 0, 1);
+  for (const capacity of consumed) add(capacity.TableName ?? '', capacity.CapacityUnits ?? 0, 0, 0);
+}

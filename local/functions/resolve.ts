@@ -1,0 +1,44 @@
+import type { Assembly } from '../assembly.ts';
+import { StartProblem } from '../problem.ts';
+import { localAccount, localRegion, resourcesOf, resolveValue, type ResourceValues } from '../template.ts';
+import type { LocalFunction } from './environment.ts';
+
+interface FunctionProperties {
+  readonly Code: { readonly S3Key?: unknown };
+  readonly Handler: string;
+  readonly MemorySize?: number;
+  readonly Timeout?: number;
+  readonly Environment?: { readonly Variables?: Record<string, unknown> };
+}
+
+/** What functions answer to Ref and GetAtt: known before anything else about them. */
+export function functionValues(assembly: Assembly): Map<string, ResourceValues> {
+  return new Map(
+    resourcesOf(assembly.template, 'AWS::Lambda::Function').map(([id]) => [
+      id,
+      { ref: id, attributes: { Arn: `arn:aws:lambda:${localRegion}:${localAccount}:function:${id}` } },
+    ]),
+  );
+}
+
+/** The template's functions with code, environment and limits resolved. */
+export function resolveFunctions(assembly: Assembly, values: ReadonlyMap<string, ResourceValues>): LocalFunction[] {
+  return resourcesOf(assembly.template, 'AWS::Lambda::Function').map(([logicalId, raw]) => {
+    const properties = raw as unknown as FunctionProperties;
+    const key = String(resolveValue(properties.Code.S3Key, assembly.template, values));
+    const code = assembly.assets.get(key);
+    if (code === undefined) throw new StartProblem(`function ${logicalId}: its code ${key} is not among the assembly's assets`);
+    const variables = resolveValue(properties.Environment?.Variables ?? {}, assembly.template, values) as Record<string, string>;
+    return {
+      name: variables['POWERTOOLS_SERVICE_NAME'] ?? logicalId,
+      logicalId,
+      arn: values.get(logicalId)!.attributes['Arn']!,
+      code,
+      handler: properties.Handler,
+      memoryMb: properties.MemorySize ?? 128,
+      timeoutSeconds: properties.Timeout ?? 3,
+      variables,
+      identity: `LOCAL${logicalId.toUpperCase()}`,
+    };
+  });
+}

@@ -1,0 +1,52 @@
+import type { FunctionPool } from '../functions/pool.ts';
+
+/** A route of the template, connected to the function behind its integration. */
+export interface GatewayRoute {
+  /** `GET /orders/{id}` or `$default`. */
+  readonly key: string;
+  readonly pool: FunctionPool;
+  /** Whether the template lets the gateway invoke the function at all. */
+  readonly permitted: boolean;
+}
+
+export interface RouteMatch {
+  readonly route: GatewayRoute;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/**
+ * Finds the route of a request as an HTTP API does: the most specific path first, `$default` last.
+ *
+ * @returns 'malformed' for a path whose percent-encoding is broken
+ */
+export function matchRoute(routes: readonly GatewayRoute[], method: string, path: string): RouteMatch | undefined | 'malformed' {
+  const segments = path.split('/').slice(1);
+  let best: RouteMatch | undefined;
+  let fewestParams = Number.POSITIVE_INFINITY;
+  for (const route of routes) {
+    if (route.key === '$default') continue;
+    const [verb, template = ''] = route.key.split(' ');
+    if (verb !== method && verb !== 'ANY') continue;
+    const pattern = template.split('/').slice(1);
+    if (pattern.length !== segments.length) continue;
+    const params: Record<string, string> = {};
+    const fits = pattern.every((part, i) => {
+      const name = /^\{(\w+)\}$/.exec(part)?.[1];
+      if (name === undefined) return part === segments[i];
+      if (segments[i] === '') return false;
+      params[name] = segments[i]!;
+      return true;
+    });
+    if (!fits || Object.keys(params).length >= fewestParams) continue;
+    try {
+      for (const name of Object.keys(params)) params[name] = decodeURIComponent(params[name]!);
+    } catch {
+      return 'malformed';
+    }
+    best = { route, params };
+    fewestParams = Object.keys(params).length;
+  }
+  if (best) return best;
+  const fallback = routes.find((route) => route.key === '$default');
+  return fallback && { route: fallback, params: {} };
+}

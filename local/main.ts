@@ -1,0 +1,31 @@
+import { banner } from './banner.ts';
+import { parseOptions, usage } from './options.ts';
+import { StartProblem } from './problem.ts';
+import { startLocalRuntime } from './runtime.ts';
+
+/** The command: starts, says so, and stops on the first signal. */
+export async function main(args: readonly string[]): Promise<void> {
+  const startedAt = performance.now();
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  try {
+    const options = parseOptions(args, process.env);
+    if (options === 'help') return print(usage);
+    const runtime = await startLocalRuntime(options, print);
+    print(banner(runtime, options, (performance.now() - startedAt) / 1000));
+
+    const stopped = new Promise<number>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
+      void runtime.broken.then((why) => {
+        print(`\n${why}`);
+        resolve(1);
+      });
+    });
+    const code = await stopped;
+    await runtime.stop();
+    print('stopped');
+    process.exit(code);
+  } catch (error) {
+    process.stderr.write(error instanceof StartProblem ? `\n${error.message}\n\n` : `${(error as Error).stack}\n`);
+    process.exit(1);
+  }
+}

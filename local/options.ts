@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { stageNames, type StageName } from '../lambdas/contract/stages.ts';
+import { StartProblem } from './problem.ts';
+
+export interface LocalOptions {
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Tables, queues, checkpoints and the synthesized app live here. */
+  readonly dataDir: string;
+  /** Starts from nothing: deletes what the data directory holds. */
+  readonly fresh: boolean;
+  /** Prints every log line of every function. */
+  readonly verbose: boolean;
+  readonly stage: StageName;
+  /** Reloads a function when its source changes. */
+  readonly watch: boolean;
+}
+
+export const usage = `npm start -- [options]
+
+  PORT=3000             port of the API, on loopback (environment variable; 0 takes a free one)
+  --data-dir <folder>   where tables, queues and checkpoints live      (default .local)
+  --fresh               start from nothing: delete what is there
+  --stage <name>        ${stageNames.join(' | ')}: whose durations to use     (default dev)
+  --verbose             print every log line of every function
+  --help
+
+  AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SQS  use these instead of the embedded emulators`;
+
+/** @throws StartProblem that names the option that is wrong */
+export function parseOptions(args: readonly string[], environment: NodeJS.ProcessEnv): LocalOptions | 'help' {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      strict: true,
+      allowPositionals: false,
+      options: {
+        'data-dir': { type: 'string', default: '.local' },
+        fresh: { type: 'boolean', default: false },
+        verbose: { type: 'boolean', default: false },
+        stage: { type: 'string', default: 'dev' },
+        watch: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }));
+  } catch (error) {
+    throw new StartProblem(`${(error as Error).message}\n\n${usage}`);
+  }
+  if (values.help) return 'help';
+  const port = environment['PORT'] ?? '3000';
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new StartProblem(`PORT=${port}: must be a number from 0 to 65535`);
+  const stage = stageNames.find((name) => name === values.stage);
+  if (!stage) throw new StartProblem(`--stage ${values.stage}: must be one of ${stageNames.join(', ')}`);
+  if (stage === 'prod') throw new StartProblem('--stage prod: takes real money; the local runtime runs dev and test');
+  return {
+    port: Number(port),
+    dataDir: resolve(values['data-dir']),
+    fresh: values.fresh,
+    verbose: values.verbose,
+    stage,
+    watch: values.watch,
+  };
+}

@@ -1,0 +1,68 @@
+import type { Assembly } from './assembly.ts';
+import type { AwsProxy } from './aws-proxy.ts';
+import type { FunctionPool } from './functions/pool.ts';
+import type { LocalPages } from './gateway/server.ts';
+import type { MetricCollector } from './metrics.ts';
+import { localRegion, resolveValue, type ResourceValues } from './template.ts';
+
+export interface PagesContext {
+  readonly assembly: Assembly;
+  readonly values: ReadonlyMap<string, ResourceValues>;
+  readonly proxy: AwsProxy;
+  readonly pools: readonly FunctionPool[];
+  readonly metrics: MetricCollector;
+  /** Function → init times in ms. */
+  readonly inits: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * The runtime's own pages, for people, tests and the benchmark; loopback only.
+ *
+ *   GET  /_local/metrics            what functions reported, as CloudWatch would have it
+ *   GET  /_local/resources          the stack's outputs and the AWS endpoint
+ *   GET  /_local/usage              AWS calls and capacity by function, operation and table; DELETE starts over, PUT turns metering on
+ *   GET  /_local/functions          environments and invocations
+ *   POST /_local/functions/{name}   invokes a function with the body as its event
+ */
+export function localPages(context: PagesContext): LocalPages {
+  const { assembly, values, proxy, pools, metrics, inits } = context;
+  return async (method, path, body) => {
+    const name = /^\/_local\/functions\/([\w-]+)$/.exec(path)?.[1];
+    if (name !== undefined && method === 'POST') {
+      const pool = pools.find(({ fn }) => fn.name === name);
+      if (!pool) return undefined;
+      let event: unknown;
+      try {
+        event = JSON.parse(body === '' ? '{}' : body);
+      } catch {
+        return { status: 400, body: { message: 'the body is not JSON' } };
+      }
+      return { status: 200, body: await pool.invoke(event) };
+    }
+    switch (`${method} ${path}`) {
+      case 'GET /_local/metrics':
+        return { status: 200, body: { metrics: metrics.report() } };
+      case 'GET /_local/resources':
+        return { status: 200, body: { endpoint: proxy.url, region: localRegion, outputs: outputsOf(assembly, values) } };
+      case 'GET /_local/usage':
+        return { status: 200, body: Object.fromEntries(proxy.usage) };
+      case 'DELETE /_local/usage':
+        proxy.usage.clear();
+        return { status: 200, body: {} };
+      case 'PUT /_local/usage':
+        proxy.metering = true;
+        return { status: 200, body: { metering: true } };
+      case 'GET /_local/functions':
+        return {
+          status: 200,
+          body: Object.fromEntries(pools.map(({ fn, invocations, pids }) => [fn.name, { invocations, pids, initMs: inits.get(fn.name) ?? [] }])),
+        };
+      default:
+        return undefined;
+    }
+  };
+}
+
+function outputsOf({ template }: Assembly, values: ReadonlyMap<string, ResourceValues>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(template.Outputs ?? {}).map(([name, { Value }]) => [name, resolveValue(Value, template, values)]));
+}

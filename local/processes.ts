@@ -1,0 +1,91 @@
+import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Every process that the runtime starts, so that none outlives it. Three nets: an orderly stop ends them; a reaper process
+ * kills them when the runtime dies without a word (kill -9); and what even that missed is found by its id at the next start.
+ *
+ * All of them run in process groups of their own: Ctrl-C in a terminal must reach the runtime, which then stops them in order.
+ */
+export class Processes {
+  readonly #file: string;
+  readonly #marker: string;
+  readonly #reaper: ChildProcess;
+  readonly #running = new Set<ChildProcess>();
+
+  constructor(dataDir: string) {
+    this.#file = join(dataDir, 'processes');
+    this.#marker = `--order-saga=${dataDir}`;
+    this.#killOrphans();
+    this.#reaper = spawn(process.execPath, [join(import.meta.dirname, 'reaper.ts'), this.#marker], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    this.#reaper.stdin!.on('error', () => undefined);
+    this.#reaper.unref();
+  }
+
+  /** An argument that names this data directory in a process list. */
+  get marker(): string {
+    return this.#marker;
+  }
+
+  spawn(command: string, args: readonly string[]): ChildProcess {
+    return this.#keep(spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+
+  fork(script: string, options: { env: NodeJS.ProcessEnv; execArgv: string[] }): ChildProcess {
+    return this.#keep(fork(script, [this.#marker], { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }));
+  }
+
+  /** Ends all of them at once and waits until they are gone. */
+  async killAll(): Promise<void> {
+    const running = [...this.#running];
+    const gone = running.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const child of running) child.kill('SIGKILL');
+    await Promise.all(gone);
+    rmSync(this.#file, { force: true });
+    this.#reaper.ref();
+    const reaperGone = new Promise((resolve) => this.#reaper.once('exit', resolve));
+    this.#reaper.stdin!.end();
+    await reaperGone;
+  }
+
+  #keep(child: ChildProcess): ChildProcess {
+    const { pid } = child;
+    if (pid === undefined) return child;
+    this.#running.add(child);
+    this.#reaper.stdin!.write(`+${pid}\n`);
+    appendFileSync(this.#file, `${pid}\n`);
+    child.once('exit', () => {
+      this.#running.delete(child);
+      this.#reaper.stdin!.write(`-${pid}\n`);
+    });
+    return child;
+  }
+
+  /** Kills what an earlier run left, if the process with that id still is one of this data directory's. */
+  #killOrphans(): void {
+    if (!existsSync(this.#file)) return;
+    for (const line of readFileSync(this.#file, 'utf8').split('\n')) {
+      const pid = Number(line);
+      if (!Number.isInteger(pid) || pid <= 1 || !commandOf(pid).includes(this.#marker.slice('--order-saga='.length))) continue;
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself between the look and the kill.
+      }
+    }
+    rmSync(this.#file, { force: true });
+  }
+}
+
+/** The command line of a process; empty when there is none. */
+export function commandOf(pid: number): string {
+  try {
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,180 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { synthesize, type Assembly } from './assembly.ts';
+import { startAwsProxy, type AwsProxy } from './aws-proxy.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { logReader, type Print } from './console.ts';
+import { openDataDir } from './data-dir.ts';
+import { startDynamoDb, type DynamoDb } from './emulators/dynamodb.ts';
+import { startSqs, type Sqs } from './emulators/sqs.ts';
+import { FunctionPool } from './functions/pool.ts';
+import { functionValues, resolveFunctions } from './functions/resolve.ts';
+import type { GatewayRoute } from './gateway/routes.ts';
+import { startGateway, type Gateway } from './gateway/server.ts';
+import { MetricCollector } from './metrics.ts';
+import type { LocalOptions } from './options.ts';
+import { localPages } from './pages.ts';
+import { StartProblem } from './problem.ts';
+import { Processes } from './processes.ts';
+import { watchSources } from './reload.ts';
+import { createQueues, createTables } from './resources.ts';
+import { connectSources, isPermitted } from './sources/connect.ts';
+import { checkTypes, resourcesOf, resolveValue, type ResourceValues } from './template.ts';
+
+/** A running system. */
+export interface LocalRuntime {
+  /** Base URL of the API. */
+  readonly url: string;
+  /** Endpoint of its DynamoDB and SQS, for tests and for the AWS CLI. */
+  readonly awsUrl: string;
+  readonly emulators: readonly string[];
+  stop(): Promise<void>;
+  /** Resolves with the reason when an emulator ends by itself: nothing works without it. */
+  readonly broken: Promise<string>;
+}
+
+const trimEveryMs = 60_000;
+
+/**
+ * Runs the synthesized assembly: what the template does not connect or permit does not work here either.
+ *
+ * @throws StartProblem for everything that the person at the keyboard can mend; nothing is left running then
+ */
+export async function startLocalRuntime(options: LocalOptions, print: Print): Promise<LocalRuntime> {
+  const { dataDir, fresh, stage } = options;
+  const giveBack = openDataDir(dataDir, fresh);
+  const processes = new Processes(dataDir);
+  const stops: (() => Promise<void> | void)[] = [giveBack, () => processes.killAll()];
+  const stop = async (): Promise<void> => {
+    for (const step of stops.splice(0).toReversed()) await step();
+  };
+  try {
+    const appDir = join(dataDir, 'app');
+    rmSync(appDir, { recursive: true, force: true });
+    const [assembly, dynamoDb, sqs] = await Promise.all([
+      synthesize(stage, appDir),
+      connectDynamoDb(dataDir, processes, fresh),
+      connectSqs(dataDir, processes, fresh),
+    ]);
+    checkTypes(assembly.template);
+
+    const identities = new Map<string, string>();
+    const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities });
+    stops.push(() => proxy.stop());
+    const values = await createResources(assembly, proxy, dynamoDb, sqs);
+
+    const metrics = new MetricCollector();
+    const inits = new Map<string, number[]>();
+    const pools = startPools(assembly, values, proxy, processes, identities, {
+      onLine: logReader(print, metrics, options.verbose),
+      onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
+    });
+    await Promise.all([...pools.values()].map((pool) => pool.prewarm())).catch((error: unknown) => {
+      throw new StartProblem(`a function does not start: ${(error as Error).message}`);
+    });
+
+    const checkpoints = new Checkpoints(dataDir);
+    const onProblem = (what: string): void => print(`          ${what}`);
+    const gateway = await startGateway({
+      port: options.port,
+      routes: routesOf(assembly, values, pools),
+      pages: (method, path, body) => pages(method, path, body),
+    });
+    stops.push(() => gateway.stop());
+    setApiEndpoint(assembly, values, gateway);
+    const pages = localPages({ assembly, values, proxy, pools: [...pools.values()], metrics, inits });
+    const disconnect = connectSources({ template: assembly.template, values, pools, dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, checkpoints, onProblem });
+    stops.push(disconnect);
+    const trimming = setInterval(() => {
+      const lowest = checkpoints.lowest();
+      if (lowest !== undefined) dynamoDb.trim(lowest);
+    }, trimEveryMs);
+    stops.push(() => clearInterval(trimming));
+    if (options.watch) stops.push(watchSources([...pools.values()], join(dataDir, 'reload'), print));
+
+    return {
+      url: gateway.url,
+      awsUrl: proxy.url,
+      emulators: [`DynamoDB by ${dynamoDb.what}`, `SQS by ${sqs.what}`],
+      stop,
+      broken: Promise.race([dynamoDb.exited, sqs.exited]),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const never = new Promise<string>(() => undefined);
+
+/** An endpoint that the user named instead of an emulator. `--fresh` with one that is not on this machine is refused. */
+function namedEndpoint(variable: string, fresh: boolean): string | undefined {
+  const endpoint = process.env[variable];
+  if (!endpoint) return undefined;
+  if (!URL.canParse(endpoint)) throw new StartProblem(`${variable}=${endpoint}: is not a URL`);
+  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(new URL(endpoint).hostname);
+  if (fresh && !loopback) throw new StartProblem(`--fresh with ${variable}=${endpoint}: it deletes data only on this machine`);
+  return endpoint;
+}
+
+async function connectDynamoDb(dataDir: string, processes: Processes, fresh: boolean): Promise<DynamoDb> {
+  const endpoint = namedEndpoint('AWS_ENDPOINT_URL_DYNAMODB', fresh);
+  if (endpoint === undefined) return startDynamoDb(dataDir, processes);
+  return { endpoint, what: endpoint, trim: () => undefined, exited: never };
+}
+
+async function connectSqs(dataDir: string, processes: Processes, fresh: boolean): Promise<Sqs> {
+  const endpoint = namedEndpoint('AWS_ENDPOINT_URL_SQS', fresh);
+  if (endpoint === undefined) return startSqs(dataDir, processes);
+  return { endpoint, what: endpoint, exited: never };
+}
+
+async function createResources(assembly: Assembly, proxy: AwsProxy, dynamoDb: DynamoDb, sqs: Sqs): Promise<Map<string, ResourceValues>> {
+  const { template, stackName } = assembly;
+  const [tables, queues] = await Promise.all([
+    createTables(template, stackName, dynamoDb.endpoint),
+    createQueues(template, stackName, sqs.endpoint, proxy.url),
+  ]);
+  return new Map([...tables, ...queues, ...functionValues(assembly)]);
+}
+
+function startPools(
+  assembly: Assembly,
+  values: ReadonlyMap<string, ResourceValues>,
+  proxy: AwsProxy,
+  processes: Processes,
+  identities: Map<string, string>,
+  hooks: ConstructorParameters<typeof FunctionPool>[3],
+): Map<string, FunctionPool> {
+  return new Map(
+    resolveFunctions(assembly, values).map((fn) => {
+      identities.set(fn.identity, fn.name);
+      return [fn.logicalId, new FunctionPool(fn, proxy.url, processes, hooks)];
+    }),
+  );
+}
+
+function routesOf(assembly: Assembly, values: ReadonlyMap<string, ResourceValues>, pools: ReadonlyMap<string, FunctionPool>): GatewayRoute[] {
+  const { template } = assembly;
+  const integrations = new Map(
+    resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(([id, raw]) => [id, String(resolveValue(raw['IntegrationUri'], template, values))]),
+  );
+  // A route's target is `integrations/<id>`; ids of integrations are their logical ids here.
+  const withIntegrations = new Map([...values, ...[...integrations.keys()].map((id) => [id, { ref: id, attributes: {} }] as const)]);
+  return resourcesOf(template, 'AWS::ApiGatewayV2::Route').map(([id, raw]) => {
+    const target = String(resolveValue(raw['Target'], template, withIntegrations)).replace(/^integrations\//, '');
+    const pool = [...pools.values()].find(({ fn }) => fn.arn === integrations.get(target));
+    if (!pool) throw new StartProblem(`route ${id}: its integration ${target} leads to no function`);
+    return {
+      key: String(raw['RouteKey']),
+      pool,
+      permitted: isPermitted(template, values, pool.fn.logicalId, 'apigateway.amazonaws.com'),
+    };
+  });
+}
+
+function setApiEndpoint(assembly: Assembly, values: Map<string, ResourceValues>, gateway: Gateway): void {
+  for (const [id] of resourcesOf(assembly.template, 'AWS::ApiGatewayV2::Api')) {
+    values.set(id, { ref: 'local', attributes: { ApiEndpoint: gateway.url } });
+  }
+}

@@ -1,0 +1,134 @@
+import { callService } from '../emulators/call.ts';
+import type { FunctionPool } from '../functions/pool.ts';
+
+/** An event source mapping from a queue, resolved. */
+export interface QueueSourceOptions {
+  readonly endpoint: string;
+  readonly queueUrl: string;
+  readonly queueArn: string;
+  readonly batchSize: number;
+  readonly batchWindowSeconds: number;
+  readonly maximumConcurrency: number;
+  readonly reportBatchItemFailures: boolean;
+  readonly pool: FunctionPool;
+  readonly onProblem: (what: string) => void;
+}
+
+interface ReceivedMessage {
+  readonly MessageId: string;
+  readonly ReceiptHandle: string;
+  readonly Body: string;
+  readonly MD5OfBody: string;
+  readonly Attributes: Record<string, string>;
+  readonly MessageAttributes?: Record<string, { StringValue?: string; BinaryValue?: string; DataType: string }>;
+}
+
+/** Feeds a function from a queue as Lambda's pollers do: receive, invoke, delete what succeeded, leave the rest to its visibility timeout. */
+export class QueueSource {
+  readonly #options: QueueSourceOptions;
+  #running = 0;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: QueueSourceOptions) {
+    this.#options = options;
+    void this.#poll();
+  }
+
+  /** Receives no more. A receive under way is not aborted: the emulator would give the next message to nobody. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  async #poll(): Promise<void> {
+    const { pool, maximumConcurrency } = this.#options;
+    const most = Math.min(maximumConcurrency, pool.concurrency);
+    while (!this.#stopped) {
+      if (this.#running >= most) {
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+        continue;
+      }
+      try {
+        const messages = await this.#receive();
+        if (messages.length === 0) continue;
+        this.#running++;
+        void this.#handle(messages).finally(() => {
+          this.#running--;
+          this.#wake?.();
+        });
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#options.onProblem(`receiving from ${this.#options.queueUrl}: ${(error as Error).message}`);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    }
+  }
+
+  async #receive(): Promise<ReceivedMessage[]> {
+    const { endpoint, queueUrl, batchSize, batchWindowSeconds } = this.#options;
+    const receive = async (most: number, waitSeconds: number): Promise<ReceivedMessage[]> => {
+      const { Messages = [] } = await callService(endpoint, 'AmazonSQS.ReceiveMessage', {
+        QueueUrl: queueUrl,
+        MaxNumberOfMessages: Math.min(10, most),
+        WaitTimeSeconds: waitSeconds,
+        MessageSystemAttributeNames: ['All'],
+        MessageAttributeNames: ['All'],
+      });
+      return Messages as ReceivedMessage[];
+    };
+    const messages = await receive(batchSize, 10);
+    const deadline = Date.now() + batchWindowSeconds * 1000;
+    while (messages.length > 0 && messages.length < batchSize && Date.now() < deadline && !this.#stopped) {
+      messages.push(...(await receive(batchSize - messages.length, 1)));
+    }
+    return messages;
+  }
+
+  async #handle(messages: ReceivedMessage[]): Promise<void> {
+    const { endpoint, queueUrl, queueArn, pool, reportBatchItemFailures, onProblem } = this.#options;
+    const result = await pool.invoke({ Records: messages.map((message) => recordOf(message, queueArn)) });
+    if (!result.ok) {
+      onProblem(`${pool.fn.name} failed on ${messages.length} message(s): ${result.errorType}: ${result.errorMessage}`);
+      return;
+    }
+    const failed = reportBatchItemFailures ? failedIds(result.payload, messages) : new Set<string>();
+    const done = messages.filter((message) => !failed.has(message.MessageId));
+    if (done.length === 0 || this.#stopped) return;
+    try {
+      await callService(endpoint, 'AmazonSQS.DeleteMessageBatch', {
+        QueueUrl: queueUrl,
+        Entries: done.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle })),
+      });
+    } catch (error) {
+      onProblem(`deleting from ${queueUrl}: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** A null or missing answer is a success; an identifier that is empty or unknown fails the whole batch, as on AWS. */
+function failedIds(payload: unknown, messages: readonly ReceivedMessage[]): Set<string> {
+  const failures = (payload as { batchItemFailures?: { itemIdentifier?: string }[] } | null)?.batchItemFailures ?? [];
+  const known = new Set(messages.map((message) => message.MessageId));
+  const ids = failures.map((failure) => failure.itemIdentifier ?? '');
+  return ids.every((id) => known.has(id)) ? new Set(ids) : known;
+}
+
+function recordOf(message: ReceivedMessage, queueArn: string): unknown {
+  return {
+    messageId: message.MessageId,
+    receiptHandle: message.ReceiptHandle,
+    body: message.Body,
+    attributes: message.Attributes,
+    messageAttributes: Object.fromEntries(
+      Object.entries(message.MessageAttributes ?? {}).map(([name, { StringValue, BinaryValue, DataType }]) => [
+        name,
+        { stringValue: StringValue, binaryValue: BinaryValue, stringListValues: [], binaryListValues: [], dataType: DataType },
+      ]),
+    ),
+    md5OfBody: message.MD5OfBody,
+    eventSource: 'aws:sqs',
+    eventSourceARN: queueArn,
+    awsRegion: 'us-east-1',
+  };
+}
