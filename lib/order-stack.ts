@@ -151,7 +151,10 @@ export class OrderStack extends Stack {
     addDashboard(this, observed);
     if (stage.alarms) addAlarms(this, { ...observed, email: props.alarmEmail });
 
-    this.#output({ orders, inventory, payments, shipments, notifications, orderView, idempotency, outbox: outbox.table, ledger }, consumers);
+    this.#output(
+      { orders, inventory, payments, shipments, notifications, orderView, idempotency, outbox: outbox.table, ledger },
+      consumers,
+    );
   }
 
   #part<Name extends FunctionName, Environment>(name: Name, bundles: OrderStackProps['bundles'], environment: Environment) {
@@ -175,7 +178,7 @@ export class OrderStack extends Stack {
       stage,
       policy: topology.consumers[name],
       ...this.#part(name, bundles, environment),
-    }) as unknown as Consumer;
+    });
   }
 
   #provider(provider: ProviderConfig | undefined, ledger: OwnedTable | undefined) {
@@ -192,7 +195,12 @@ export class OrderStack extends Stack {
     const arn = provider.secretId.startsWith('arn:')
       ? provider.secretId
       : // Secrets Manager appends six characters to the name.
-        this.formatArn({ service: 'secretsmanager', resource: 'secret', resourceName: `${provider.secretId}-??????`, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+        this.formatArn({
+          service: 'secretsmanager',
+          resource: 'secret',
+          resourceName: `${provider.secretId}-??????`,
+          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        });
     target.allow(['secretsmanager:GetSecretValue'], arn);
   }
 

@@ -48,7 +48,12 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     const upstream = target.startsWith('DynamoDB') ? options.dynamoDb : target.startsWith('AmazonSQS') ? options.sqs : undefined;
     if (upstream === undefined) {
       outgoing.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
-      outgoing.end(JSON.stringify({ __type: 'UnknownOperationException', message: `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}` }));
+      outgoing.end(
+        JSON.stringify({
+          __type: 'UnknownOperationException',
+          message: `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}`,
+        }),
+      );
       return;
     }
     const caller = callerOf(incoming, options.identities);

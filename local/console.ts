@@ -60,7 +60,11 @@ function transitionLine({ aggregateId, from, to, status, version, total, currenc
 
 function problemLine(name: string, line: Record<string, unknown>): string {
   const about = line['aggregateId'] === undefined ? '' : ` order ${short(line['aggregateId'])}`;
-  const what = line['outcome'] === 'retry' ? `retry in ${String(line['delaySeconds'])} s` : String(line['outcome'] ?? line['to'] ?? line['message']);
+  const what =
+    line['outcome'] === 'retry' ? `retry in ${String(line['delaySeconds'])} s` : String(line['outcome'] ?? line['to'] ?? line['message']);
   const why = line['error'] ?? line['lastError'] ?? '';
-  return `${clock()}  ${name}:${about} ${String(line['type'] ?? '')} ${what}${why === '' ? '' : ` (${String(why)})`}`.replaceAll(/ {2,}(?=\S)/g, (run, at: number) => (at === 8 ? run : ' '));
+  return `${clock()}  ${name}:${about} ${String(line['type'] ?? '')} ${what}${why === '' ? '' : ` (${String(why)})`}`.replaceAll(
+    / {2,}(?=\S)/g,
+    (run, at: number) => (at === 8 ? run : ' '),
+  );
 }

@@ -1,6 +1,7 @@
 import { banner } from './banner.ts';
 import { parseOptions, usage } from './options.ts';
 import { StartProblem } from './problem.ts';
+import { parentOf } from './processes.ts';
 import { startLocalRuntime } from './runtime.ts';
 
 /** The command: starts, says so, and stops on the first signal. */
@@ -15,6 +16,7 @@ export async function main(args: readonly string[]): Promise<void> {
 
     const stopped = new Promise<number>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
+      whenNpmEnds(() => resolve(0));
       void runtime.broken.then((why) => {
         print(`\n${why}`);
         resolve(1);
@@ -28,4 +30,19 @@ export async function main(args: readonly string[]): Promise<void> {
     process.stderr.write(error instanceof StartProblem ? `\n${error.message}\n\n` : `${(error as Error).stack}\n`);
     process.exit(1);
   }
+}
+
+/**
+ * A signal to npm ends npm, and perhaps its shell, but does not reach us: losing a parent or its parent is that signal.
+ * Asked only under npm; a server started from a script may outlive the script.
+ */
+function whenNpmEnds(stop: () => void): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const ancestors = (): string => `${process.ppid} ${parentOf(process.ppid)}`;
+  const before = ancestors();
+  const timer = setInterval(() => {
+    if (ancestors() === before) return;
+    clearInterval(timer);
+    stop();
+  }, 500);
 }

@@ -55,7 +55,9 @@ export function localPages(context: PagesContext): LocalPages {
       case 'GET /_local/functions':
         return {
           status: 200,
-          body: Object.fromEntries(pools.map(({ fn, invocations, pids }) => [fn.name, { invocations, pids, initMs: inits.get(fn.name) ?? [] }])),
+          body: Object.fromEntries(
+            pools.map(({ fn, invocations, pids }) => [fn.name, { invocations, pids, initMs: inits.get(fn.name) ?? [] }]),
+          ),
         };
       default:
         return undefined;
@@ -64,5 +66,7 @@ export function localPages(context: PagesContext): LocalPages {
 }
 
 function outputsOf({ template }: Assembly, values: ReadonlyMap<string, ResourceValues>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(template.Outputs ?? {}).map(([name, { Value }]) => [name, resolveValue(Value, template, values)]));
+  return Object.fromEntries(
+    Object.entries(template.Outputs ?? {}).map(([name, { Value }]) => [name, resolveValue(Value, template, values)]),
+  );
 }

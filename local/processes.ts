@@ -83,8 +83,17 @@ export class Processes {
 
 /** The command line of a process; empty when there is none. */
 export function commandOf(pid: number): string {
+  return ask('command=', pid);
+}
+
+/** The parent's id of a process; empty when there is none. */
+export function parentOf(pid: number): string {
+  return ask('ppid=', pid).trim();
+}
+
+function ask(column: string, pid: number): string {
   try {
-    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return execFileSync('ps', ['-o', column, '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   } catch {
     return '';
   }

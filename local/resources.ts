@@ -58,10 +58,19 @@ async function createTable(endpoint: string, name: string, wanted: TableProperti
 }
 
 function assertSame(name: string, wanted: TableProperties, existing: TableDescription): void {
-  const shape = (table: Pick<TableProperties, 'KeySchema'> & { GlobalSecondaryIndexes?: readonly { IndexName: string; KeySchema: unknown }[] }): string =>
-    JSON.stringify([table.KeySchema, (table.GlobalSecondaryIndexes ?? []).map(({ IndexName, KeySchema }) => [IndexName, KeySchema]).toSorted()]);
+  const shape = (
+    table: Pick<TableProperties, 'KeySchema'> & { GlobalSecondaryIndexes?: readonly { IndexName: string; KeySchema: unknown }[] },
+  ): string =>
+    JSON.stringify([
+      table.KeySchema,
+      (table.GlobalSecondaryIndexes ?? [])
+        .map(({ IndexName, KeySchema }) => [IndexName, KeySchema])
+        .toSorted((a, b) => (a[0] as string).localeCompare(b[0] as string)),
+    ]);
   if (shape(wanted) !== shape(existing)) {
-    throw new StartProblem(`table ${name} in the data directory has other keys or indexes than the template. Start from nothing with: npm start -- --fresh`);
+    throw new StartProblem(
+      `table ${name} in the data directory has other keys or indexes than the template. Start from nothing with: npm start -- --fresh`,
+    );
   }
 }
 
@@ -72,14 +81,23 @@ interface QueueProperties {
 }
 
 /** Creates the template's queues that do not exist yet, dead-letter queues before those that name them. */
-export async function createQueues(template: Template, stackName: string, endpoint: string, urlBase: string): Promise<Map<string, ResourceValues>> {
+export async function createQueues(
+  template: Template,
+  stackName: string,
+  endpoint: string,
+  urlBase: string,
+): Promise<Map<string, ResourceValues>> {
   const queues = resourcesOf(template, 'AWS::SQS::Queue');
   const created = new Map<string, ResourceValues>();
   for (const [id] of queues) {
     const name = `${stackName}-${id}`.slice(0, 80);
     created.set(id, {
       ref: `${urlBase}/${localAccount}/${name}`,
-      attributes: { Arn: `arn:aws:sqs:${localRegion}:${localAccount}:${name}`, QueueName: name, QueueUrl: `${urlBase}/${localAccount}/${name}` },
+      attributes: {
+        Arn: `arn:aws:sqs:${localRegion}:${localAccount}:${name}`,
+        QueueName: name,
+        QueueUrl: `${urlBase}/${localAccount}/${name}`,
+      },
     });
   }
   const withoutRedrive = (properties: Record<string, unknown>): number => (properties['RedrivePolicy'] === undefined ? 0 : 1);

@@ -83,7 +83,15 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     stops.push(() => gateway.stop());
     setApiEndpoint(assembly, values, gateway);
     const pages = localPages({ assembly, values, proxy, pools: [...pools.values()], metrics, inits });
-    const disconnect = connectSources({ template: assembly.template, values, pools, dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, checkpoints, onProblem });
+    const disconnect = connectSources({
+      template: assembly.template,
+      values,
+      pools,
+      dynamoDb: dynamoDb.endpoint,
+      sqs: sqs.endpoint,
+      checkpoints,
+      onProblem,
+    });
     stops.push(disconnect);
     const trimming = setInterval(() => {
       const lowest = checkpoints.lowest();
@@ -154,10 +162,17 @@ function startPools(
   );
 }
 
-function routesOf(assembly: Assembly, values: ReadonlyMap<string, ResourceValues>, pools: ReadonlyMap<string, FunctionPool>): GatewayRoute[] {
+function routesOf(
+  assembly: Assembly,
+  values: ReadonlyMap<string, ResourceValues>,
+  pools: ReadonlyMap<string, FunctionPool>,
+): GatewayRoute[] {
   const { template } = assembly;
   const integrations = new Map(
-    resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(([id, raw]) => [id, String(resolveValue(raw['IntegrationUri'], template, values))]),
+    resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(([id, raw]) => [
+      id,
+      String(resolveValue(raw['IntegrationUri'], template, values)),
+    ]),
   );
   // A route's target is `integrations/<id>`; ids of integrations are their logical ids here.
   const withIntegrations = new Map([...values, ...[...integrations.keys()].map((id) => [id, { ref: id, attributes: {} }] as const)]);

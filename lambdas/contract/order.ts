@@ -28,9 +28,13 @@ export const limits = {
 } as const;
 
 /** Stock keeping unit: an identifier, so plain ASCII. */
-export const skuSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit');
+export const skuSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit');
 
-export const customerIdSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:@|-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit');
+export const customerIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@|-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit');
 
 /** One line of an order. `price` is the price of one piece in the currency's minor unit. */
 export const orderLineSchema = z.strictObject({
@@ -57,13 +61,22 @@ export const textSchema = (maxLength: number): z.ZodString =>
 
 export const shipToSchema = z.strictObject({
   name: textSchema(100).optional(),
-  postalCode: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$/, 'must be 1 to 16 letters, digits, spaces or hyphens').optional(),
-  country: z.string().regex(/^[A-Z]{2}$/, 'must be two letters of ISO 3166').optional(),
+  postalCode: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$/, 'must be 1 to 16 letters, digits, spaces or hyphens')
+    .optional(),
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/, 'must be two letters of ISO 3166')
+    .optional(),
   region: textSchema(100).optional(),
   city: textSchema(100).optional(),
   line1: textSchema(200).optional(),
   line2: textSchema(200).optional(),
-  phone: z.string().regex(/^\+?[0-9 ()-]{3,32}$/, 'must be a phone number').optional(),
+  phone: z
+    .string()
+    .regex(/^\+?[0-9 ()-]{3,32}$/, 'must be a phone number')
+    .optional(),
 });
 export type ShipTo = z.infer<typeof shipToSchema>;
 

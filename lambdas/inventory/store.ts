@@ -69,12 +69,7 @@ export async function record(store: InventoryStore, orderId: string, reservation
 }
 
 /** Gives back what a reservation holds, with the reply; false when another release was first. */
-export async function release(
-  store: InventoryStore,
-  orderId: string,
-  items: readonly StockLine[],
-  reply: Envelope,
-): Promise<boolean> {
+export async function release(store: InventoryStore, orderId: string, items: readonly StockLine[], reply: Envelope): Promise<boolean> {
   const reservation: Write = {
     Update: {
       TableName: store.inventoryTable,

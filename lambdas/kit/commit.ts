@@ -1,3 +1,5 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
 import { PermanentError, TransientError } from '../contract/core/errors.ts';
 import type { Envelope } from '../contract/core/envelope.ts';
@@ -76,14 +78,20 @@ function contentionOf(error: unknown): TransientError | undefined {
     return new TransientError('conflict', 'the same transaction is still in progress', { cause: error });
   }
   if (error.name !== 'TransactionCanceledException') return undefined;
-  const reasons = (error as { CancellationReasons?: { Code?: string; Message?: string; Item?: Record<string, unknown> }[] })
+  const reasons = (error as { CancellationReasons?: { Code?: string; Message?: string; Item?: Record<string, AttributeValue> }[] })
     .CancellationReasons;
   if (!reasons) return undefined;
   const codes = reasons.map((reason) => reason.Code ?? 'None');
   if (codes.includes('ValidationError')) {
-    throw new PermanentError(`transaction is invalid: ${reasons.map((reason) => reason.Message).filter(Boolean).join('; ')}`, {
-      cause: error,
-    });
+    throw new PermanentError(
+      `transaction is invalid: ${reasons
+        .map((reason) => reason.Message)
+        .filter(Boolean)
+        .join('; ')}`,
+      {
+        cause: error,
+      },
+    );
   }
   if (codes.includes('TransactionConflict')) {
     return new TransientError('conflict', 'another transaction holds an item of this one', { cause: error });
@@ -91,8 +99,9 @@ function contentionOf(error: unknown): TransientError | undefined {
   if (codes.some((code) => code === 'ThrottlingError' || code === 'ProvisionedThroughputExceeded')) {
     throw new TransientError('throttled', 'DynamoDB throttled the transaction', { cause: error });
   }
+  // The document client converts answers, not errors.
   const refusals = reasons.flatMap((reason, index) =>
-    reason.Code === 'ConditionalCheckFailed' ? [{ index, item: reason.Item }] : [],
+    reason.Code === 'ConditionalCheckFailed' ? [{ index, item: reason.Item && unmarshall(reason.Item) }] : [],
   );
   if (refusals.length > 0) throw new CommitRefused(refusals, error);
   return undefined;

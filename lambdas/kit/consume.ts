@@ -150,7 +150,13 @@ async function failRecord<Definitions extends MessageDefinitions>(
     telemetry.error('message', { ...fields, outcome: 'dead-letter failed', error: describeError(moveError) });
     return keep;
   }
-  telemetry.error('message', { ...fields, outcome: 'dead-lettered', class: reason.class, fingerprint: reason.fingerprint, error: reason.error });
+  telemetry.error('message', {
+    ...fields,
+    outcome: 'dead-lettered',
+    class: reason.class,
+    fingerprint: reason.fingerprint,
+    error: reason.error,
+  });
   telemetry.count(coreMetrics.deadLetters, 1);
   return undefined;
 }

@@ -149,7 +149,10 @@ function bodyText(event: APIGatewayProxyEventV2, maxBytes: number): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new Problem(400, 'malformed-body', 'The request body is not UTF-8', { cause, fields: [{ field: 'body', message: 'is not UTF-8' }] });
+    throw new Problem(400, 'malformed-body', 'The request body is not UTF-8', {
+      cause,
+      fields: [{ field: 'body', message: 'is not UTF-8' }],
+    });
   }
 }
 

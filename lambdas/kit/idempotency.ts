@@ -13,12 +13,7 @@ export type RunOnce = (messageId: string, context: Context, run: () => Promise<s
  * @param consumer prefix of the keys, so that copies of one message at several consumers do not collide
  * @param expiresAfterSeconds longer than any message can come back from a dead-letter queue
  */
-export function runOncePerMessage(
-  client: DynamoDBClient,
-  tableName: string,
-  consumer: string,
-  expiresAfterSeconds: number,
-): RunOnce {
+export function runOncePerMessage(client: DynamoDBClient, tableName: string, consumer: string, expiresAfterSeconds: number): RunOnce {
   const persistenceStore = new DynamoDBPersistenceLayer({ tableName, awsSdkV3Client: client });
   const config = new IdempotencyConfig({ expiresAfterSeconds, hashFunction: 'sha256' });
   const once = makeIdempotent(

@@ -1,13 +1,6 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { encodeEnvelope, type Envelope } from '../contract/core/envelope.ts';
-import {
-  attentionKey,
-  attentionShards,
-  shardOf,
-  type AttentionState,
-  type OutboxKey,
-  type RowStatus,
-} from '../contract/core/tables.ts';
+import { attentionKey, attentionShards, shardOf, type AttentionState, type OutboxKey, type RowStatus } from '../contract/core/tables.ts';
 import { ladderSeconds, type RelayPolicy } from '../contract/core/retry-policy.ts';
 import type { Database } from './aws.ts';
 import type { Telemetry } from './telemetry.ts';

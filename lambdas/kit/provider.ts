@@ -59,7 +59,8 @@ export async function callProvider<Schema extends z.ZodType>(
     throw new TransientError('unavailable', `${what}: the provider's answer is not JSON`, { cause });
   }
   const parsed = schema.safeParse(answer);
-  if (!parsed.success) throw new TransientError('unavailable', `${what}: the provider's answer is not in its contract: ${issuesOf(parsed.error)}`);
+  if (!parsed.success)
+    throw new TransientError('unavailable', `${what}: the provider's answer is not in its contract: ${issuesOf(parsed.error)}`);
   return parsed.data;
 }
 

@@ -115,7 +115,9 @@ export async function gaugeOutbox(outbox: OutboxContext): Promise<OutboxGauges> 
 /** When the oldest of the rows that are due next was made. */
 async function oldestUnsent(outbox: OutboxContext, now: number): Promise<number> {
   const keys = await Promise.all(
-    shards().flatMap((shard) => (['due', 'sending'] as const).map((state) => keysBefore(outbox, attentionKey(state, shard), Number.MAX_SAFE_INTEGER))),
+    shards().flatMap((shard) =>
+      (['due', 'sending'] as const).map((state) => keysBefore(outbox, attentionKey(state, shard), Number.MAX_SAFE_INTEGER)),
+    ),
   );
   return Math.min(now, ...keys.flat().map((key) => timeOfId(key.messageId)));
 }
@@ -152,7 +154,7 @@ const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** The milliseconds inside a time-ordered id. */
 export function timeOfId(messageId: string): number {
-  return [...messageId.slice(0, 10)].reduce((time, character) => time * 32 + alphabet.indexOf(character), 0);
+  return Array.from(messageId.slice(0, 10)).reduce((time, character) => time * 32 + alphabet.indexOf(character), 0);
 }
 
 export function reportGauges(outbox: OutboxContext, gauges: OutboxGauges): void {

@@ -45,21 +45,15 @@ export function decide(order: Order, reply: Reply): Decision {
     case 'StockReserved':
       return when(order, 'RESERVING_STOCK', reply, () => requestPayment(order));
     case 'StockRejected':
-      return when(order, 'RESERVING_STOCK', reply, () =>
-        fail(order, { code: 'OUT_OF_STOCK', detail: shortageText(reply.data.shortages) }),
-      );
+      return when(order, 'RESERVING_STOCK', reply, () => fail(order, { code: 'OUT_OF_STOCK', detail: shortageText(reply.data.shortages) }));
     case 'PaymentCaptured':
       return when(order, 'CAPTURING_PAYMENT', reply, () => requestShipment(order));
     case 'PaymentDeclined':
-      return when(order, 'CAPTURING_PAYMENT', reply, () =>
-        releaseStock(order, { code: 'PAYMENT_DECLINED', detail: reply.data.reason }),
-      );
+      return when(order, 'CAPTURING_PAYMENT', reply, () => releaseStock(order, { code: 'PAYMENT_DECLINED', detail: reply.data.reason }));
     case 'ShipmentArranged':
       return when(order, 'ARRANGING_SHIPMENT', reply, () => confirm(order));
     case 'ShipmentRejected':
-      return when(order, 'ARRANGING_SHIPMENT', reply, () =>
-        refund(order, { code: 'UNDELIVERABLE', detail: reply.data.reason }),
-      );
+      return when(order, 'ARRANGING_SHIPMENT', reply, () => refund(order, { code: 'UNDELIVERABLE', detail: reply.data.reason }));
     case 'PaymentRefunded':
       return when(order, 'REFUNDING_PAYMENT', reply, () => releaseStock(order, failureOf(order)));
     case 'StockReleased':

@@ -8,9 +8,7 @@ export type SagaStore = CommitContext & { readonly ordersTable: string };
 
 /** @throws PermanentError when there is no such order: a reply to nothing can never be handled */
 export async function loadOrder(store: SagaStore, orderId: string): Promise<Order> {
-  const { Item } = await store.database.send(
-    new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }),
-  );
+  const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
   if (!Item) throw new PermanentError(`there is no order ${orderId}`);
   if (Item['schemaVersion'] !== 1) {
     throw new PermanentError(`order ${orderId} has schema version ${String(Item['schemaVersion'])}; this code reads version 1`);

@@ -38,8 +38,9 @@ export async function applyChange(store: ViewStore, { key, sequence, set }: View
     return 'applied';
   } catch (error) {
     if (!(error instanceof Error && error.name === 'ConditionalCheckFailedException')) throw error;
-    const item = (error as { Item?: { sequence?: { N?: string } | number } }).Item;
-    const stored = typeof item?.sequence === 'object' ? Number(item.sequence.N) : (item?.sequence ?? 0);
+    // The document client converts answers, not errors.
+    const item = (error as { Item?: { sequence?: { N?: string } } }).Item;
+    const stored = Number(item?.sequence?.N ?? 0);
     if (stored >= sequence) return 'duplicate';
     throw new TransientError('gap', `the view is at ${stored}, this is ${sequence}`, { cause: error });
   }

@@ -9,7 +9,9 @@ export interface PaymentGateway {
   /** Gives all of it back; called again with the same key it gives nothing more. */
   refund(charge: Charge, reference: string, idempotencyKey: string): Promise<'refunded' | 'pending'>;
   /** What became of an order's charge, whatever its key was. */
-  find(orderId: string): Promise<CaptureOutcome | { readonly outcome: 'refunded'; readonly reference: string } | { readonly outcome: 'unknown' }>;
+  find(
+    orderId: string,
+  ): Promise<CaptureOutcome | { readonly outcome: 'refunded'; readonly reference: string } | { readonly outcome: 'unknown' }>;
 }
 
 export interface Charge {

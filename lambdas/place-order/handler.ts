@@ -19,7 +19,9 @@ const makeMessage = messageMaker(topology, world);
 const placeOrder: HttpHandler = async (request) => {
   const idempotencyKey = request.headers['idempotency-key'];
   if (idempotencyKey === undefined || !idempotencyKeyPattern.test(idempotencyKey)) {
-    throw invalid([{ field: 'header:idempotency-key', message: 'is required: 1 to 255 visible ASCII characters, a new one for each order' }]);
+    throw invalid([
+      { field: 'header:idempotency-key', message: 'is required: 1 to 255 visible ASCII characters, a new one for each order' },
+    ]);
   }
   const { received, value: placement } = readJson(request, placementSchema, limits.bodyBytes);
   const customerId = placement.customerId ?? (environment.ALLOW_GUEST ? 'guest' : undefined);

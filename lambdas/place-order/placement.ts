@@ -19,7 +19,9 @@ export const placementSchema = z.strictObject({
   customerId: customerIdSchema.optional(),
   currency: currencySchema.default('JPY'),
   items: z.array(orderLineSchema).min(1).max(limits.lines),
-  payment: z.strictObject({ token: z.string().regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters') }).default({ token: 'tok_ok' }),
+  payment: z
+    .strictObject({ token: z.string().regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters') })
+    .default({ token: 'tok_ok' }),
   shipTo: shipToSchema.optional(),
   email: z.email().max(254).optional(),
 });
@@ -42,12 +44,18 @@ export function mergeLines(
   lines.forEach((line, index) => {
     const seen = merged.get(line.sku);
     if (seen && seen.price !== line.price) {
-      problems.push({ field: `items.${index}.price`, message: `${line.sku} is in this order at two prices, ${seen.price} and ${line.price}` });
+      problems.push({
+        field: `items.${index}.price`,
+        message: `${line.sku} is in this order at two prices, ${seen.price} and ${line.price}`,
+      });
       return;
     }
     const qty = (seen?.qty ?? 0) + line.qty;
     if (!Number.isSafeInteger(qty)) {
-      problems.push({ field: `items.${index}.qty`, message: `the quantities of ${line.sku} add up to more than ${Number.MAX_SAFE_INTEGER}` });
+      problems.push({
+        field: `items.${index}.qty`,
+        message: `the quantities of ${line.sku} add up to more than ${Number.MAX_SAFE_INTEGER}`,
+      });
       return;
     }
     merged.set(line.sku, { sku: line.sku, qty, price: line.price });

@@ -12,9 +12,7 @@ export interface QueryStore {
 }
 
 export async function findOrder(store: QueryStore, orderId: string): Promise<Order | undefined> {
-  const { Item } = await store.database.send(
-    new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }),
-  );
+  const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
   return Item as Order | undefined;
 }
 

@@ -11,7 +11,9 @@ export interface Carrier {
   /** Calls an arranged shipment off; called again with the same key it changes nothing more. */
   callOff(consignment: Consignment, trackingId: string, idempotencyKey: string): Promise<'cancelled' | 'pending'>;
   /** What became of an order's shipment, whatever its key was. */
-  find(orderId: string): Promise<ArrangeOutcome | { readonly outcome: 'cancelled'; readonly trackingId: string } | { readonly outcome: 'unknown' }>;
+  find(
+    orderId: string,
+  ): Promise<ArrangeOutcome | { readonly outcome: 'cancelled'; readonly trackingId: string } | { readonly outcome: 'unknown' }>;
 }
 
 export interface Consignment {

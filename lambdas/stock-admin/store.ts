@@ -15,9 +15,7 @@ export interface StockLevel {
 }
 
 export async function findStock({ database, table }: StockStore, sku: string): Promise<StockLevel | undefined> {
-  const { Item } = await database.send(
-    new GetCommand({ TableName: table, Key: { pk: inventoryKey.stock(sku) }, ConsistentRead: true }),
-  );
+  const { Item } = await database.send(new GetCommand({ TableName: table, Key: { pk: inventoryKey.stock(sku) }, ConsistentRead: true }));
   return Item as StockLevel | undefined;
 }
 
@@ -39,9 +37,7 @@ export async function setStock(
         TableName: table,
         Key: { pk: inventoryKey.stock(sku) },
         UpdateExpression: 'SET available = :available, reserved = if_not_exists(reserved, :zero) ADD version :one',
-        ...(expected === undefined
-          ? {}
-          : { ConditionExpression: expected === 'any' ? 'attribute_exists(pk)' : 'version = :expected' }),
+        ...(expected === undefined ? {} : { ConditionExpression: expected === 'any' ? 'attribute_exists(pk)' : 'version = :expected' }),
         ExpressionAttributeValues: {
           ':available': available,
           ':zero': 0,

@@ -18,7 +18,12 @@ export function deadLetterQueue(scope: Construct, id: string, stage: StageConfig
 }
 
 /** A consumer's queue with its dead-letter queue; SQS's own redrive is the backstop for consumers that die. */
-export function messageQueue(scope: Construct, id: string, policy: ConsumerPolicy, stage: StageConfig): { queue: Queue; deadLetters: Queue } {
+export function messageQueue(
+  scope: Construct,
+  id: string,
+  policy: ConsumerPolicy,
+  stage: StageConfig,
+): { queue: Queue; deadLetters: Queue } {
   const deadLetters = deadLetterQueue(scope, `${id}DeadLetters`, stage);
   const queue = new Queue(scope, id, {
     encryption: QueueEncryption.SQS_MANAGED,

@@ -80,7 +80,11 @@ export class Outbox<
       definition,
       bundle,
       stage: this.#props.stage,
-      environment: { ...environment, OUTBOX_TABLE: this.table.tableName, QUEUE_URLS: urls } as unknown as ServiceFunctionProps<Definition>['environment'],
+      environment: {
+        ...environment,
+        OUTBOX_TABLE: this.table.tableName,
+        QUEUE_URLS: urls,
+      } as unknown as ServiceFunctionProps<Definition>['environment'],
     });
     target.allow(['dynamodb:UpdateItem'], this.table.tableArn);
     target.allow(['sqs:SendMessage'], ...Object.values(queues).map((queue) => queue.queueArn));
@@ -89,10 +93,7 @@ export class Outbox<
 
   #feed(publisher: ServiceFunction<Publisher>): void {
     const stream = this.table.tableStreamArn!;
-    publisher.allow(
-      ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
-      stream,
-    );
+    publisher.allow(['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'], stream);
     publisher.allow(['dynamodb:ListStreams'], `${this.table.tableArn}/stream/*`);
     acknowledge(
       publisher.role!,

@@ -1,5 +1,14 @@
 import { Duration, type Stack } from 'aws-cdk-lib';
-import { Dashboard, GraphWidget, type IMetric, type IWidget, PeriodOverride, SingleValueWidget, Stats, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  type IWidget,
+  PeriodOverride,
+  SingleValueWidget,
+  Stats,
+  TextWidget,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { metrics } from '../../lambdas/contract/metrics.ts';
 import { failureCodes } from '../../lambdas/contract/order.ts';
 import { emitted, type Observed } from './observed.ts';
@@ -65,17 +74,21 @@ export function addDashboard(stack: Stack, { consumers, publisher, functions, ap
         emitted(metrics.criticalTime, name, { label: 'p99' }),
         queue.metricApproximateAgeOfOldestMessage({ ...minute, statistic: Stats.MAXIMUM, label: 'oldest (s)' }),
       ]),
-      graph(`${name}: messages`, [
-        emitted(metrics.handled, name),
-        emitted(metrics.retries, name),
-        emitted(metrics.deadLetters, name),
-      ]),
+      graph(`${name}: messages`, [emitted(metrics.handled, name), emitted(metrics.retries, name), emitted(metrics.deadLetters, name)]),
     );
   }
 
   row(new TextWidget({ width: 24, height: 1, markdown: '## Functions' }));
   row(
-    graph('Errors', functions.map((target) => target.metricErrors({ ...minute, statistic: Stats.SUM, label: target.node.path })), 12),
-    graph('Throttles', functions.map((target) => target.metricThrottles({ ...minute, statistic: Stats.SUM, label: target.node.path })), 12),
+    graph(
+      'Errors',
+      functions.map((target) => target.metricErrors({ ...minute, statistic: Stats.SUM, label: target.node.path })),
+      12,
+    ),
+    graph(
+      'Throttles',
+      functions.map((target) => target.metricThrottles({ ...minute, statistic: Stats.SUM, label: target.node.path })),
+      12,
+    ),
   );
 }

@@ -49,7 +49,13 @@ export function callService(endpoint: string, target: string, body: unknown, sig
             return;
           }
           if (incoming.statusCode === 200) resolve(answer);
-          else reject(new AwsCallError(String(answer['__type'] ?? 'Unknown').replace(/^.*#/, ''), `${target}: ${String(answer['message'] ?? answer['Message'] ?? text)}`));
+          else
+            reject(
+              new AwsCallError(
+                String(answer['__type'] ?? 'Unknown').replace(/^.*#/, ''),
+                `${target}: ${String(answer['message'] ?? answer['Message'] ?? text)}`,
+              ),
+            );
         });
       },
     );

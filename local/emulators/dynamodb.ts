@@ -41,8 +41,11 @@ export async function startDynamoDb(dataDir: string, processes: Processes): Prom
   const port = await freePort();
   const child = processes.spawn(dynamoDbBinary(), ['serve', '--host', '127.0.0.1', '--port', String(port), '--db-path', file]);
   let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-2000)));
-  const exited = new Promise<string>((resolve) => child.once('exit', (code, signal) => resolve(`the DynamoDB emulator ended (${signal ?? code}): ${output}`)));
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-2000)));
+  const exited = new Promise<string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(`the DynamoDB emulator ended (${signal ?? code}): ${output}`)),
+  );
   const endpoint = `http://127.0.0.1:${port}`;
   await Promise.race([
     until('the DynamoDB emulator answers', 10_000, () =>

@@ -12,6 +12,7 @@ const dataDir = process.env['DATA_DIR']!;
 mkdirSync(dataDir, { recursive: true });
 
 // The emulator listens on all interfaces and has no option against it; nothing of ours may be reachable from outside.
+// oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
 const listen = Server.prototype.listen;
 Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
   const [first, ...rest] = args;

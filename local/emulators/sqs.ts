@@ -17,8 +17,11 @@ export async function startSqs(dataDir: string, processes: Processes): Promise<S
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-2000)));
-  const exited = new Promise<string>((resolve) => child.once('exit', (code, signal) => resolve(`the SQS emulator ended (${signal ?? code}): ${output}`)));
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-2000)));
+  const exited = new Promise<string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(`the SQS emulator ended (${signal ?? code}): ${output}`)),
+  );
   await Promise.race([
     new Promise((resolve) => child.once('message', resolve)),
     exited.then((why) => Promise.reject(new StartProblem(why))),

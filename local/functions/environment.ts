@@ -64,7 +64,10 @@ export class Environment {
           resolve();
           return;
         }
-        this.#settle(message.requestId, message.kind === 'result' ? { ok: true, payload: JSON.parse(message.payload) as unknown } : { ok: false, ...message });
+        this.#settle(
+          message.requestId,
+          message.kind === 'result' ? { ok: true, payload: JSON.parse(message.payload) as unknown } : { ok: false, ...message },
+        );
       });
       this.#child.once('exit', (code, signal) => {
         this.#dead ??= whyItEnded(this.#errors, code, signal);

@@ -40,14 +40,24 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const [status, message] = error.code === 'HPE_HEADER_OVERFLOW' ? ['431 Request Header Fields Too Large', 'Request Header Fields Too Large'] : ['400 Bad Request', 'Bad Request'];
+    const [status, message] =
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? ['431 Request Header Fields Too Large', 'Request Header Fields Too Large']
+        : ['400 Bad Request', 'Bad Request'];
     const body = JSON.stringify({ message });
-    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+    if (socket.writable)
+      socket.end(
+        `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+      );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
-      reject(taken ? new StartProblem(`port ${options.port} is taken or not allowed. Choose another one: PORT=${options.port + 1} npm start`) : error);
+      reject(
+        taken
+          ? new StartProblem(`port ${options.port} is taken or not allowed. Choose another one: PORT=${options.port + 1} npm start`)
+          : error,
+      );
     });
     server.listen(options.port, '127.0.0.1', resolve);
   });
@@ -102,7 +112,8 @@ function answer(response: ServerResponse, payload: unknown): void {
 /** The runtime's own pages answer this machine's user only: not a web page that a browser was lured to. */
 async function servePage(pages: LocalPages, request: IncomingMessage, response: ServerResponse, path: string, body: Buffer): Promise<void> {
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (!['localhost', '127.0.0.1', '[::1]'].includes(host) || request.headers.origin !== undefined) return refuse(response, 403, 'Forbidden');
+  if (!['localhost', '127.0.0.1', '[::1]'].includes(host) || request.headers.origin !== undefined)
+    return refuse(response, 403, 'Forbidden');
   const page = await pages(request.method ?? 'GET', path, body.toString('utf8'));
   if (!page) return refuse(response, 404, 'Not Found');
   response.writeHead(page.status, { 'content-type': 'application/json' });

@@ -38,7 +38,7 @@ export function connectSources(context: SourcesContext): () => Promise<void> {
     ...resourcesOf(context.template, 'AWS::Events::Rule').map(([id, raw]) => connectSchedule(context, id, raw)),
   ];
   return async () => {
-    await Promise.all(stops.map((stop) => stop()));
+    await Promise.all(stops.map(async (stop) => stop()));
   };
 }
 
@@ -118,27 +118,45 @@ function connectSchedule(context: SourcesContext, id: string, raw: Record<string
     if (!pool) throw new StartProblem(`schedule ${id}: there is no function ${Arn}`);
     return { pool, permitted: isPermitted(template, values, pool.fn.logicalId, 'events.amazonaws.com') };
   });
-  const timer = setInterval(() => {
-    for (const { pool, permitted } of targets) {
-      if (!permitted) {
-        onProblem(`schedule ${id} may not invoke ${pool.fn.name}: the template grants no permission`);
-        continue;
+  const timer = setInterval(
+    () => {
+      for (const { pool, permitted } of targets) {
+        if (!permitted) {
+          onProblem(`schedule ${id} may not invoke ${pool.fn.name}: the template grants no permission`);
+          continue;
+        }
+        void pool.invoke(scheduledEvent(id)).then((result) => {
+          if (!result.ok) onProblem(`${pool.fn.name} failed: ${result.errorType}: ${result.errorMessage}`);
+        });
       }
-      void pool.invoke(scheduledEvent(id)).then((result) => {
-        if (!result.ok) onProblem(`${pool.fn.name} failed: ${result.errorType}: ${result.errorMessage}`);
-      });
-    }
-  }, Number(amount) * unitMs[unit]!);
+    },
+    Number(amount) * unitMs[unit]!,
+  );
   return () => clearInterval(timer);
 }
 
 function scheduledEvent(id: string): unknown {
   const time = new Date().toISOString();
-  return { version: '0', id, 'detail-type': 'Scheduled Event', source: 'aws.events', account: '000000000000', time, region: 'us-east-1', resources: [], detail: {} };
+  return {
+    version: '0',
+    id,
+    'detail-type': 'Scheduled Event',
+    source: 'aws.events',
+    account: '000000000000',
+    time,
+    region: 'us-east-1',
+    resources: [],
+    detail: {},
+  };
 }
 
 /** Whether the template lets a service invoke a function. */
-export function isPermitted(template: Template, values: ReadonlyMap<string, ResourceValues>, functionId: string, principal: string): boolean {
+export function isPermitted(
+  template: Template,
+  values: ReadonlyMap<string, ResourceValues>,
+  functionId: string,
+  principal: string,
+): boolean {
   const arn = values.get(functionId)?.attributes['Arn'];
   return resourcesOf(template, 'AWS::Lambda::Permission').some(([, raw]) => {
     if (raw['Principal'] !== principal) return false;

@@ -62,7 +62,9 @@ export class StreamSource {
       try {
         iterator ??= await this.#iterator(reached);
         const { Records = [], NextShardIterator } = await this.#call('GetRecords', { ShardIterator: iterator, Limit: 1000 });
-        const records = (Records as StreamRecord[]).filter(({ dynamodb }) => reached === undefined || BigInt(dynamodb.SequenceNumber) > reached);
+        const records = (Records as StreamRecord[]).filter(
+          ({ dynamodb }) => reached === undefined || BigInt(dynamodb.SequenceNumber) > reached,
+        );
         iterator = NextShardIterator as string | undefined;
         if (records.length === 0) {
           await pause(pollMs);
@@ -70,7 +72,10 @@ export class StreamSource {
         }
         await this.#dispatch(records);
         if (this.#stopped) return;
-        reached = records.reduce((newest, { dynamodb }) => (BigInt(dynamodb.SequenceNumber) > newest ? BigInt(dynamodb.SequenceNumber) : newest), 0n);
+        reached = records.reduce(
+          (newest, { dynamodb }) => (BigInt(dynamodb.SequenceNumber) > newest ? BigInt(dynamodb.SequenceNumber) : newest),
+          0n,
+        );
         this.#options.onCheckpoint(reached);
       } catch (error) {
         if (this.#stopped) return;
@@ -116,7 +121,9 @@ export class StreamSource {
   async #deliver(batch: readonly StreamRecord[], attempts: number): Promise<void> {
     const { pool, reportBatchItemFailures, bisectBatchOnError, retryAttempts, maxRecordAgeSeconds, onProblem, streamArn } = this.#options;
     if (this.#stopped || batch.length === 0) return;
-    const result = await pool.invoke({ Records: batch.map((record) => ({ ...record, eventSource: 'aws:dynamodb', awsRegion: 'us-east-1', eventSourceARN: streamArn })) });
+    const result = await pool.invoke({
+      Records: batch.map((record) => ({ ...record, eventSource: 'aws:dynamodb', awsRegion: 'us-east-1', eventSourceARN: streamArn })),
+    });
     const failedFrom = firstFailure(result, batch, reportBatchItemFailures);
     if (failedFrom === batch.length) return;
     const rest = batch.slice(failedFrom);

@@ -51,10 +51,7 @@ export interface Envelope<Type extends string = string, Data = unknown> {
  * so everything outside printable ASCII is escaped: no input can make a message unsendable.
  */
 export function encodeEnvelope(envelope: Envelope): string {
-  return JSON.stringify(envelope).replaceAll(
-    /[^\x20-\x7e]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return JSON.stringify(envelope).replaceAll(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**

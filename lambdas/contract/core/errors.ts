@@ -84,7 +84,7 @@ export function fingerprint(error: unknown): string {
 /** An error's message with those of its causes, at most 500 characters: what a person needs in a row, a log line or a dead letter. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
-  for (let current = error; current !== undefined && parts.length < 4; ) {
+  for (let current = error; current !== undefined && parts.length < 4;) {
     parts.push(current instanceof Error ? `${current.name}: ${current.message}` : String(current));
     current = current instanceof Error ? current.cause : undefined;
   }

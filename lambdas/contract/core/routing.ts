@@ -11,9 +11,7 @@ export interface MessageDefinition<Schema extends z.ZodType = z.ZodType> {
 export type MessageDefinitions = Readonly<Record<string, MessageDefinition>>;
 
 /** The payload type of one message type, inferred from its schema. */
-export type DataOf<Definitions extends MessageDefinitions, Type extends keyof Definitions> = z.infer<
-  Definitions[Type]['data']
->;
+export type DataOf<Definitions extends MessageDefinitions, Type extends keyof Definitions> = z.infer<Definitions[Type]['data']>;
 
 /** Who gets a message type. Every consumer has a queue of its own; a message goes to all of them. */
 export interface Route<Consumer extends string = string> {
@@ -34,10 +32,7 @@ export interface ConsumerPolicy {
 }
 
 /** Message types, their routes and their consumers: the whole wiring of a service, as data. */
-export interface Topology<
-  Definitions extends MessageDefinitions = MessageDefinitions,
-  Consumer extends string = string,
-> {
+export interface Topology<Definitions extends MessageDefinitions = MessageDefinitions, Consumer extends string = string> {
   readonly messages: Definitions;
   readonly routes: { readonly [Type in keyof Definitions]: Route<Consumer> };
   readonly consumers: Readonly<Record<Consumer, ConsumerPolicy>>;
@@ -100,7 +95,9 @@ export function decodeMessage(topology: Topology, text: string): Envelope {
   const definition = Object.hasOwn(topology.messages, envelope.type) ? topology.messages[envelope.type] : undefined;
   if (!route || !definition) throw new PermanentError(`unknown message type ${JSON.stringify(envelope.type)}`);
   if (envelope.version !== definition.version) {
-    throw new PermanentError(`${envelope.type} version ${envelope.version} is not known here (this code reads version ${definition.version})`);
+    throw new PermanentError(
+      `${envelope.type} version ${envelope.version} is not known here (this code reads version ${definition.version})`,
+    );
   }
   if (envelope.kind !== route.kind) {
     throw new PermanentError(`${envelope.type} is a ${route.kind}, but the message says ${envelope.kind}`);

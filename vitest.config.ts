@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config';
+
+// CDK's offline validator runs at every synth; the infra tests that need it turn it on for themselves.
+process.env['CDK_VALIDATION'] ??= 'false';
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/style/**/*.test.ts'], pool: 'threads', isolate: false } },
+      { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], pool: 'threads', isolate: false, testTimeout: 60_000 } },
+      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          pool: 'forks',
+          // Each file starts a whole system: a dozen processes on two cores are enough at a time.
+          maxWorkers: 1,
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
