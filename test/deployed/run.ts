@@ -43,7 +43,9 @@ const environment = {
 function run(what: string, command: string, args: readonly string[], extra: NodeJS.ProcessEnv = {}): boolean {
   const startedAt = Date.now();
   const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...environment, ...extra } });
-  process.stdout.write(`\n-- ${what}: ${status === 0 ? 'ok' : `failed with ${status}`} after ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
+  process.stdout.write(
+    `\n-- ${what}: ${status === 0 ? 'ok' : `failed with ${status}`} after ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`,
+  );
   return status === 0;
 }
 

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import type { MessageType } from '../../lambdas/contract/messages.ts';
+import { orderSteps, type Order } from '../../lambdas/contract/order.ts';
+import { decide, evolve, type Reply } from '../../lambdas/order-saga/saga.ts';
+import { aMessage, anOrder } from '../support/builders.ts';
+
+const money = { amount: 1000, currency: 'JPY' };
+const reserved = aMessage('StockReserved', {});
+const rejected = aMessage('StockRejected', { shortages: [{ sku: 'coffee', asked: 2, available: 1 }] });
+const released = aMessage('StockReleased', {});
+const captured = aMessage('PaymentCaptured', { ...money, reference: 'r1' });
+const declined = aMessage('PaymentDeclined', { reason: 'card declined' });
+const refunded = aMessage('PaymentRefunded', money);
+const arranged = aMessage('ShipmentArranged', { trackingId: 't1' });
+const undeliverable = aMessage('ShipmentRejected', { reason: 'no such place' });
+const calledOff = aMessage('ShipmentCancelled', {});
+const allReplies: Reply[] = [reserved, rejected, released, captured, declined, refunded, arranged, undeliverable, calledOff];
+
+/** Given an order, when replies arrive one after the other, then these messages were said and this is the order. */
+function play(given: Order, ...when: Reply[]): { said: MessageType[]; order: Order } {
+  let order = given;
+  const said: MessageType[] = [];
+  for (const reply of when) {
+    const decision = decide(order, reply);
+    if (decision.kind === 'ignore') continue;
+    order = evolve(order, decision.transition, order.updatedAt + 1);
+    said.push(decision.transition.type);
+  }
+  return { said, order };
+}
+
+describe('the saga', () => {
+  it('confirms an order whose steps all succeed', () => {
+    const { said, order } = play(anOrder(), reserved, captured, arranged);
+    expect(said).toEqual(['PaymentRequested', 'ShipmentRequested', 'OrderConfirmed']);
+    expect(order).toMatchObject({ status: 'CONFIRMED', step: 'SETTLED', version: 4, settledAt: order.updatedAt });
+  });
+
+  it('fails at once when stock is short, naming SKU, asked and available', () => {
+    const { said, order } = play(anOrder(), rejected);
+    expect(said).toEqual(['OrderFailed']);
+    expect(order).toMatchObject({ status: 'FAILED', failure: { code: 'OUT_OF_STOCK', detail: 'coffee: asked 2, available 1' } });
+  });
+
+  it('releases stock when payment is declined, then fails', () => {
+    const { said, order } = play(anOrder(), reserved, declined, released);
+    expect(said).toEqual(['PaymentRequested', 'StockReleaseRequested', 'OrderFailed']);
+    expect(order).toMatchObject({ status: 'FAILED', failure: { code: 'PAYMENT_DECLINED', detail: 'card declined' } });
+  });
+
+  it('refunds, then releases stock when the order cannot be delivered, then fails', () => {
+    const { said, order } = play(anOrder(), reserved, captured, undeliverable, refunded, released);
+    expect(said).toEqual(['PaymentRequested', 'ShipmentRequested', 'RefundRequested', 'StockReleaseRequested', 'OrderFailed']);
+    expect(order).toMatchObject({ status: 'FAILED', failure: { code: 'UNDELIVERABLE', detail: 'no such place' } });
+  });
+
+  it('stays PENDING until the last step is answered, and keeps why it turned', () => {
+    const { order } = play(anOrder(), reserved, captured, undeliverable, refunded);
+    expect(order).toMatchObject({ status: 'PENDING', step: 'RELEASING_STOCK', failure: { code: 'UNDELIVERABLE' } });
+    expect(order.settledAt).toBeUndefined();
+  });
+
+  it('ignores every reply that its step does not wait for', () => {
+    const awaited: Record<string, string[]> = {
+      RESERVING_STOCK: ['StockReserved', 'StockRejected'],
+      CAPTURING_PAYMENT: ['PaymentCaptured', 'PaymentDeclined'],
+      ARRANGING_SHIPMENT: ['ShipmentArranged', 'ShipmentRejected'],
+      REFUNDING_PAYMENT: ['PaymentRefunded'],
+      RELEASING_STOCK: ['StockReleased'],
+      SETTLED: [],
+    };
+    const failure = { code: 'UNDELIVERABLE', detail: '' } as const;
+    for (const step of orderSteps) {
+      const moved = allReplies.filter((reply) => decide(anOrder({ step, failure }), reply).kind === 'transition');
+      expect({ step, moved: moved.map(({ type }) => type) }).toEqual({ step, moved: awaited[step] });
+    }
+  });
+
+  it('counts one version for each message, whatever arrives in whatever order', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const replies = Array.from({ length: 12 }, (_, i) => allReplies[(seed * 7 + i * i * 5 + i * seed) % allReplies.length]!);
+      const { said, order } = play(anOrder(), ...replies);
+      expect(order.version).toBe(1 + said.length);
+      expect(order.step === 'SETTLED').toBe(order.status !== 'PENDING');
+    }
+  });
+
+  it('asks for the whole amount with the order’s own token, and ships where the order says', () => {
+    const order = anOrder({ paymentToken: 'tok_x', shipTo: { postalCode: '1000001' } });
+    expect(decide(order, reserved)).toMatchObject({ transition: { data: { amount: 1000, currency: 'JPY', token: 'tok_x' } } });
+    expect(decide({ ...order, step: 'CAPTURING_PAYMENT' }, captured)).toMatchObject({
+      transition: { data: { shipTo: { postalCode: '1000001' }, items: [{ sku: 'coffee', qty: 2 }] } },
+    });
+  });
+
+  it('refuses to compensate without knowing why', () => {
+    expect(() => decide(anOrder({ step: 'RELEASING_STOCK' }), released)).toThrow(/compensates for a failure/);
+  });
+});
