@@ -1,0 +1,268 @@
+import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
+import { marshall } from '@aws-sdk/util-dynamodb';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBRecord } from 'aws-lambda';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
+import { topology } from '../../lambdas/contract/routes.ts';
+import { durations } from '../../lambdas/contract/stages.ts';
+import type { Queues } from '../../lambdas/kit/aws.ts';
+import { claim, markSent, newRow, type OutboxContext, type OutboxRow } from '../../lambdas/kit/outbox.ts';
+import { batchesOf, type PublishContext } from '../../lambdas/kit/publish.ts';
+import { publishRecords } from '../../lambdas/kit/publisher.ts';
+import { gaugeOutbox, relayDueRows } from '../../lambdas/kit/relay.ts';
+import { aMessage, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
+import { startTables, type TestTables } from '../support/tables.ts';
+
+let tables: TestTables;
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.stop());
+
+/** SQS as the publisher sees it, with faults by consumer. */
+function queuesThat(answer: (consumer: string, id: string) => 'take' | 'refuse' | 'down') {
+  const sent: { consumer: string; body: string; entry: NonNullable<SendMessageBatchCommand['input']['Entries']>[number] }[] = [];
+  const calls: number[] = [];
+  const send = (command: SendMessageBatchCommand): Promise<unknown> => {
+    const consumer = command.input.QueueUrl!.split('/').at(-1)!;
+    const entries = command.input.Entries!;
+    calls.push(entries.length);
+    if (entries.some((entry) => answer(consumer, entry.Id!) === 'down')) return Promise.reject(new Error('SQS does not answer'));
+    const refused = entries.filter((entry) => answer(consumer, entry.Id!) === 'refuse');
+    for (const entry of entries) if (!refused.includes(entry)) sent.push({ consumer, body: entry.MessageBody!, entry });
+    return Promise.resolve({ Failed: refused.map(({ Id }) => ({ Id, Code: 'InvalidMessageContents', Message: 'no', SenderFault: true })) });
+  };
+  return { queues: { send } as unknown as Queues, sent, calls };
+}
+
+const queueUrls = Object.fromEntries(Object.keys(topology.consumers).map((name) => [name, `http://sqs/0/${name}`]));
+let world: ReturnType<typeof testWorld>;
+let telemetry: ReturnType<typeof testTelemetry>;
+let outbox: OutboxContext;
+
+beforeEach(async () => {
+  await tables.clear('outbox');
+  world = testWorld();
+  telemetry = testTelemetry();
+  outbox = { database: tables.database, table: 'outbox', relay: durations.prod.relay, telemetry, world };
+});
+
+const publishTo = (queues: Queues): PublishContext => ({ topology, queues, queueUrls });
+
+let order = 0;
+async function committed(message: Envelope): Promise<{ row: OutboxRow; record: DynamoDBRecord }> {
+  const row = newRow(message, { source: 'test', outboxExpirySeconds: 3600, world });
+  await tables.put('outbox', { ...row });
+  return { row, record: recordOf(row) };
+}
+function recordOf(row: object, eventName: 'INSERT' | 'MODIFY' = 'INSERT'): DynamoDBRecord {
+  return { eventName, dynamodb: { SequenceNumber: String(++order), NewImage: marshall(row, { removeUndefinedValues: true }) as never } };
+}
+const placed = (changes: Partial<Envelope> = {}) =>
+  aMessage(
+    'OrderPlaced',
+    { ...orderKeys, currency: 'JPY', total: 1, items: [{ sku: 'a', qty: 1 }] },
+    { messageId: world.newId(), sequence: 1, ...changes },
+  );
+const stored = async ({ aggregateId, messageId }: OutboxRow) =>
+  (await tables.get('outbox', { aggregateId, messageId })) as unknown as OutboxRow;
+const never = (): boolean => true;
+
+describe('the publisher', () => {
+  it('sends a row to every consumer of its route with type, correlation, trace and group, and marks it SENT', async () => {
+    const { queues, sent } = queuesThat(() => 'take');
+    const { row, record } = await committed(placed({ traceparent: '00-1-2-01' }));
+    world.advance(40);
+    expect(await publishRecords([record], outbox, publishTo(queues))).toEqual({ batchItemFailures: [] });
+    expect(sent.map(({ consumer }) => consumer).sort()).toEqual(['inventory', 'order-view']);
+    expect(sent[0]).toMatchObject({
+      body: row.body,
+      entry: {
+        MessageGroupId: expect.stringMatching(/^[0-9A-Z]{20}$/),
+        MessageAttributes: {
+          type: { StringValue: 'OrderPlaced' },
+          correlationId: { StringValue: 'correlation-1' },
+          traceparent: { StringValue: '00-1-2-01' },
+        },
+      },
+    });
+    expect(await stored(row)).toMatchObject({ status: 'SENT', sentAt: world.now(), attempts: 1 });
+    expect(telemetry.counts.get('PublishLag')).toEqual([40]);
+  });
+
+  it('keeps the order of one aggregate’s messages per queue and sends ten a call', async () => {
+    const { queues, sent, calls } = queuesThat(() => 'take');
+    const records = [];
+    for (let i = 0; i < 23; i++) records.push((await committed(placed({ sequence: i + 1 }))).record);
+    await publishRecords(records, outbox, publishTo(queues));
+    const toView = sent.filter(({ consumer }) => consumer === 'order-view').map(({ body }) => (JSON.parse(body) as Envelope).sequence);
+    expect(toView).toEqual(Array.from({ length: 23 }, (_, i) => i + 1));
+    expect(calls.toSorted((a, b) => a - b)).toEqual([3, 3, 10, 10, 10, 10]);
+  });
+
+  it('stays within the size of a call', () => {
+    const entries = [700_000, 300_000, 100_000, 10].map((bytes) => ({ bytes }));
+    expect(batchesOf(entries).map((batch) => batch.map(({ bytes }) => bytes))).toEqual([
+      [700_000, 300_000],
+      [100_000, 10],
+    ]);
+  });
+
+  it('ignores what was not inserted', async () => {
+    const { queues, sent } = queuesThat(() => 'take');
+    const { row } = await committed(placed());
+    await publishRecords([recordOf(row, 'MODIFY')], outbox, publishTo(queues));
+    expect(sent).toEqual([]);
+    expect(await stored(row)).toMatchObject({ status: 'PENDING' });
+  });
+
+  it('hands a row that one queue refused to the relay, owing that consumer only, and does not hold the others up', async () => {
+    const { queues, sent } = queuesThat((consumer, id) => (consumer === 'inventory' && id === '0' ? 'refuse' : 'take'));
+    const [bad, good] = [await committed(placed()), await committed(placed())];
+    expect(await publishRecords([bad.record, good.record], outbox, publishTo(queues))).toEqual({ batchItemFailures: [] });
+    expect(sent).toHaveLength(3);
+    expect(await stored(good.row)).toMatchObject({ status: 'SENT' });
+    expect(await stored(bad.row)).toMatchObject({
+      status: 'FAILED',
+      attempts: 1,
+      owed: ['inventory'],
+      lastError: 'inventory: InvalidMessageContents: no',
+      attention: expect.stringMatching(/^due#/),
+      attentionAt: world.now() + 10_000,
+    });
+  });
+
+  it('gives a batch back to the stream from the first row that a dead call touched, and marks nothing of it', async () => {
+    const { queues } = queuesThat((consumer) => (consumer === 'payment' ? 'down' : 'take'));
+    const first = await committed(placed());
+    const second = await committed(aMessage('RefundRequested', { ...orderKeys, amount: 1, currency: 'JPY' }, { messageId: world.newId() }));
+    const result = await publishRecords([first.record, second.record], outbox, publishTo(queues));
+    expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: second.record.dynamodb!.SequenceNumber }] });
+    expect(await stored(first.row)).toMatchObject({ status: 'SENT' });
+    expect(await stored(second.row)).toMatchObject({ status: 'PENDING' });
+  });
+
+  it('declares a row DEAD, with its reason, when its type is unknown or its body is not a message', async () => {
+    const { queues, sent } = queuesThat(() => 'take');
+    const unknown = await committed({ ...placed(), type: 'Nonsense' });
+    const broken = { ...(await committed(placed())).row, body: 'not json' };
+    await tables.put('outbox', { ...broken });
+    await publishRecords([unknown.record, recordOf(broken)], outbox, publishTo(queues));
+    expect(sent).toEqual([]);
+    expect(await stored(unknown.row)).toMatchObject({ status: 'DEAD', lastError: 'PermanentError: unknown message type "Nonsense"' });
+    expect(await stored(broken)).toMatchObject({ status: 'DEAD', lastError: expect.stringContaining('not JSON') });
+    expect(telemetry.lines.filter(({ fields }) => fields['to'] === 'DEAD')).toHaveLength(2);
+  });
+
+  it('does not bring back a row that has expired meanwhile', async () => {
+    const { queues } = queuesThat(() => 'take');
+    const row = newRow(placed(), { source: 'test', outboxExpirySeconds: 1, world });
+    await publishRecords([recordOf(row)], outbox, publishTo(queues));
+    expect(await stored(row)).toBeUndefined();
+  });
+});
+
+describe('the relay', () => {
+  async function refused(): Promise<OutboxRow> {
+    const { queues } = queuesThat((consumer) => (consumer === 'inventory' ? 'refuse' : 'take'));
+    const { row, record } = await committed(placed());
+    await publishRecords([record], outbox, publishTo(queues));
+    return row;
+  }
+
+  it('sends a due row to the consumers that it owes, and to nobody twice', async () => {
+    const row = await refused();
+    const { queues, sent } = queuesThat(() => 'take');
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', never)).toBe(0);
+    world.advance(10_000);
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', never)).toBe(1);
+    expect(sent.map(({ consumer }) => consumer)).toEqual(['inventory']);
+    const after = await stored(row);
+    expect(after).toMatchObject({ status: 'SENT', attempts: 2 });
+    for (const attribute of ['attention', 'attentionAt', 'owner', 'leaseUntil', 'owed']) expect(after).not.toHaveProperty(attribute);
+  });
+
+  it('climbs its ladder and gives a row up after ten attempts, with the reason', async () => {
+    const row = await refused();
+    const { queues } = queuesThat(() => 'refuse');
+    const waits: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      const { attentionAt } = await stored(row);
+      waits.push((attentionAt! - world.now()) / 1000);
+      world.advance(attentionAt! - world.now());
+      expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', never)).toBe(1);
+    }
+    expect(waits).toEqual([10, 30, 90, 270, 810, 900, 900, 900, 900]);
+    expect(await stored(row)).toMatchObject({
+      status: 'DEAD',
+      attempts: 10,
+      attention: expect.stringMatching(/^dead#/),
+      lastError: expect.stringContaining('inventory'),
+    });
+    world.advance(86_400_000);
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', never)).toBe(0);
+  });
+
+  it('does not count an outage against a row', async () => {
+    const row = await refused();
+    const { queues } = queuesThat(() => 'down');
+    for (let i = 0; i < 30; i++) {
+      world.advance(900_000);
+      await relayDueRows(outbox, publishTo(queues), 'relay-1', never);
+    }
+    expect(await stored(row)).toMatchObject({ status: 'FAILED', attempts: 1 });
+  });
+
+  it('claims a row for one relay, and lets another take over when the lease ends', async () => {
+    const row = await refused();
+    expect(await claim(outbox, row, 'relay-1')).toMatchObject({ status: 'SENDING', owner: 'relay-1' });
+    expect(await claim(outbox, row, 'relay-2')).toBeUndefined();
+    const { queues, sent } = queuesThat(() => 'take');
+    world.advance(durations.prod.relay.leaseSeconds * 1000 + 1);
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-2', never)).toBe(1);
+    expect(sent).toHaveLength(1);
+    expect(await stored(row)).toMatchObject({ status: 'SENT' });
+  });
+
+  it('leaves a row alone that was sent or has expired since it was looked up', async () => {
+    const row = await refused();
+    await markSent(outbox, row);
+    expect(await claim(outbox, row, 'relay-1')).toBeUndefined();
+    expect(await claim(outbox, { aggregateId: 'gone', messageId: 'gone' }, 'relay-1')).toBeUndefined();
+  });
+
+  it('stops when it is told to, and leaves the rest due', async () => {
+    await refused();
+    const { queues, sent } = queuesThat(() => 'take');
+    world.advance(10_000);
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', () => false)).toBe(0);
+    expect(sent).toEqual([]);
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', never)).toBe(1);
+  });
+
+  it('gauges what needs attention', async () => {
+    await refused();
+    const [sending, dead] = [await refused(), await refused()];
+    await claim(outbox, sending, 'relay-1');
+    await tables.database.send(
+      new UpdateCommand({
+        TableName: 'outbox',
+        Key: { aggregateId: dead.aggregateId, messageId: dead.messageId },
+        UpdateExpression: 'SET attention = :dead',
+        ExpressionAttributeValues: { ':dead': 'dead#0' },
+      }),
+    );
+    world.advance(130_001);
+    expect(await gaugeOutbox(outbox)).toEqual({ overdue: 1, sending: 1, failed: 1, dead: 1, oldestUnsentSeconds: 130 });
+  });
+});
+
+describe('a row', () => {
+  it('of a one-line order stays below one kilobyte, so that it costs one write unit', () => {
+    const row = newRow(placed({ aggregateId: 'ord_01ARZ3NDEKTSV4RRFFQ69G5FAV' }), { source: 'place-order', outboxExpirySeconds: 1, world });
+    const bytes = Object.entries(row).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
+    expect(bytes).toBeLessThan(900);
+    expect(encodeEnvelope(placed())).toBeTruthy();
+  });
+});

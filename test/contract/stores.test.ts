@@ -1,0 +1,375 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
+import { TransientError } from '../../lambdas/contract/core/errors.ts';
+import { topology } from '../../lambdas/contract/routes.ts';
+import { viewSortKey } from '../../lambdas/contract/tables.ts';
+import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
+import { messageMaker } from '../../lambdas/kit/message.ts';
+import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
+import { notify } from '../../lambdas/notification/store.ts';
+import { advance, type Saga } from '../../lambdas/order-saga/advance.ts';
+import { applyChange } from '../../lambdas/order-view/store.ts';
+import { changeOf } from '../../lambdas/order-view/view.ts';
+import { acceptOrder } from '../../lambdas/place-order/store.ts';
+import { listOrders } from '../../lambdas/query-orders/store.ts';
+import { setStock } from '../../lambdas/stock-admin/store.ts';
+import { aMessage, anOrder, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
+import { startTables, type TestTables } from '../support/tables.ts';
+
+let tables: TestTables;
+const world = testWorld();
+const makeMessage = messageMaker(topology, world);
+let commits: CommitContext;
+
+beforeAll(async () => {
+  tables = await startTables();
+  commits = { database: tables.database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 3600, world };
+});
+afterAll(() => tables.stop());
+beforeEach(() => tables.clear('outbox'));
+
+const said = async (): Promise<string[]> =>
+  (await tables.all('outbox')).map(({ body }) => (JSON.parse(body as string) as { type: string }).type);
+
+describe('a commit', () => {
+  const canceled = (...codes: string[]) =>
+    new TransactionCanceledException({ message: 'cancelled', $metadata: {}, CancellationReasons: codes.map((Code) => ({ Code })) });
+  /** A database that cancels the first transactions, then works. */
+  const failing = (times: number, error: () => Error): CommitContext => ({
+    ...commits,
+    database: {
+      send: ((command: never) => (times-- > 0 ? Promise.reject(error()) : tables.database.send(command))) as never,
+    },
+  });
+  const row = () => makeMessage('StockReserved', {}, { aggregateId: 'a', groupId: 'g', correlationId: 'c', causationId: 'm' });
+
+  it('tries again at once under contention, and writes once', async () => {
+    await commit(
+      failing(3, () => canceled('None', 'TransactionConflict')),
+      [],
+      [row()],
+    );
+    expect(await said()).toEqual(['StockReserved']);
+  });
+  it('gives up as transient when contention persists, never as "already done"', async () => {
+    const stuck = commit(
+      failing(99, () => canceled('ConditionalCheckFailed', 'TransactionConflict')),
+      [],
+      [row()],
+    );
+    await expect(stuck).rejects.toMatchObject({ name: 'TransientError', reason: 'conflict' });
+    expect(await said()).toEqual([]);
+  });
+  it('is transient when it is throttled, and permanent when it is invalid', async () => {
+    await expect(
+      commit(
+        failing(9, () => canceled('ThrottlingError')),
+        [],
+        [row()],
+      ),
+    ).rejects.toMatchObject({ reason: 'throttled' });
+    await expect(
+      commit(
+        failing(9, () => canceled('ValidationError')),
+        [],
+        [row()],
+      ),
+    ).rejects.toMatchObject({ name: 'PermanentError' });
+  });
+  it('passes on what it does not understand', async () => {
+    await expect(
+      commit(
+        failing(9, () => new Error('network')),
+        [],
+        [row()],
+      ),
+    ).rejects.toThrow('network');
+  });
+});
+
+describe('accepting', () => {
+  const message = (order: { orderId: string }) =>
+    makeMessage(
+      'OrderPlaced',
+      { ...orderKeys, currency: 'JPY', total: 1, items: [{ sku: 'a', qty: 1 }] },
+      { aggregateId: order.orderId, sequence: 1, groupId: 'g', correlationId: 'c', causationId: 'r' },
+    );
+
+  it('writes order and row together, once, and tells a replay from a reused key', async () => {
+    const store = { ...commits, ordersTable: 'orders' };
+    const order = anOrder();
+    expect(await acceptOrder(store, order, 'hash-1', message(order))).toBe('accepted');
+    expect(await acceptOrder(store, order, 'hash-1', message(order))).toBe('replayed');
+    expect(await acceptOrder(store, order, 'hash-2', message(order))).toBe('key-reused');
+    expect(await said()).toEqual(['OrderPlaced']);
+    expect(await tables.get('orders', { orderId: order.orderId })).toMatchObject({
+      status: 'PENDING',
+      openShard: expect.stringMatching(/^open#/),
+      version: 1,
+    });
+  });
+});
+
+describe('the saga’s store', () => {
+  let telemetry: ReturnType<typeof testTelemetry>;
+  let saga: Saga;
+  beforeEach(() => {
+    telemetry = testTelemetry();
+    saga = { store: { ...commits, ordersTable: 'orders' }, makeMessage, telemetry };
+  });
+  const stored = async (changes = {}) => {
+    const order = anOrder(changes);
+    await tables.put('orders', { ...JSON.parse(JSON.stringify(order)), openShard: 'open#0' });
+    return order;
+  };
+  const reply = (orderId: string) => aMessage('StockReserved', {}, { aggregateId: orderId });
+
+  it('advances an order with exactly one row that carries its new version', async () => {
+    const { orderId } = await stored();
+    expect(await advance(saga, reply(orderId))).toBe('PaymentRequested');
+    expect(await tables.get('orders', { orderId })).toMatchObject({ step: 'CAPTURING_PAYMENT', version: 2 });
+    const rows = await tables.all('outbox');
+    expect(rows.map(({ body }) => JSON.parse(body as string))).toMatchObject([
+      { type: 'PaymentRequested', sequence: 2, aggregateId: orderId },
+    ]);
+  });
+
+  it('ignores a repeated reply and writes nothing', async () => {
+    const { orderId } = await stored();
+    await advance(saga, reply(orderId));
+    expect(await advance(saga, reply(orderId))).toBe('ignored: StockReserved while CAPTURING_PAYMENT');
+    expect(await tables.all('outbox')).toHaveLength(1);
+  });
+
+  it('lets one of two racing replies win and decides the other one again', async () => {
+    const { orderId } = await stored();
+    const outcomes = await Promise.all([advance(saga, reply(orderId)), advance(saga, reply(orderId))]);
+    expect(outcomes.toSorted()).toEqual(['PaymentRequested', 'ignored: StockReserved while CAPTURING_PAYMENT']);
+  });
+
+  it('closes a settled order: it leaves the open index, and says its outcome', async () => {
+    const { orderId } = await stored({ step: 'ARRANGING_SHIPMENT', version: 3 });
+    await advance(saga, aMessage('ShipmentArranged', { trackingId: 't' }, { aggregateId: orderId }));
+    const order = await tables.get('orders', { orderId });
+    expect(order).toMatchObject({ status: 'CONFIRMED', version: 4, settledAt: expect.any(Number) });
+    expect(order).not.toHaveProperty('openShard');
+    expect([...telemetry.counts.keys()].toSorted()).toEqual(['OrdersConfirmed', 'SettleTime']);
+    expect(telemetry.lines[0]).toMatchObject({
+      message: 'order transition',
+      fields: { from: 'ARRANGING_SHIPMENT', to: 'SETTLED', status: 'CONFIRMED' },
+    });
+  });
+
+  it('is permanent about an order that does not exist or has an unknown shape', async () => {
+    await expect(advance(saga, reply('ord_NOBODY'))).rejects.toMatchObject({ name: 'PermanentError' });
+    const { orderId } = await stored({ schemaVersion: 9 as never });
+    await expect(advance(saga, reply(orderId))).rejects.toThrow(/schema version 9/);
+  });
+});
+
+describe('inventory', () => {
+  let inventory: Inventory;
+  let orderId: string;
+  beforeEach(async () => {
+    inventory = { store: { ...commits, inventoryTable: 'inventory' }, makeMessage };
+    orderId = anOrder().orderId;
+    for (const sku of ['a', 'b']) await setStock({ database: tables.database, table: 'inventory' }, sku, 5, undefined);
+    for (const sku of ['a', 'b']) await tables.put('inventory', { pk: `sku#${sku}`, available: 5, reserved: 0, version: 1 });
+  });
+  const placed = (items: { sku: string; qty: number }[]) =>
+    aMessage('OrderPlaced', { ...orderKeys, currency: 'JPY', total: 1, items }, { aggregateId: orderId, sequence: 1 });
+  const release = () => aMessage('StockReleaseRequested', orderKeys, { aggregateId: orderId });
+  const level = async (sku: string) => {
+    const item = await tables.get('inventory', { pk: `sku#${sku}` });
+    return [item?.['available'], item?.['reserved']];
+  };
+
+  it('reserves all lines or none', async () => {
+    expect(
+      await reserveStock(
+        inventory,
+        placed([
+          { sku: 'a', qty: 2 },
+          { sku: 'b', qty: 5 },
+        ]),
+      ),
+    ).toBe('reserved');
+    expect([await level('a'), await level('b')]).toEqual([
+      [3, 2],
+      [0, 5],
+    ]);
+    orderId = anOrder().orderId;
+    expect(
+      await reserveStock(
+        inventory,
+        placed([
+          { sku: 'a', qty: 3 },
+          { sku: 'b', qty: 1 },
+          { sku: 'never', qty: 1 },
+        ]),
+      ),
+    ).toBe('rejected');
+    expect([await level('a'), await level('b')]).toEqual([
+      [3, 2],
+      [0, 5],
+    ]);
+    const rows = await tables.all('outbox');
+    expect(rows.map(({ body }) => JSON.parse(body as string)).find(({ type }) => type === 'StockRejected')).toMatchObject({
+      data: {
+        shortages: [
+          { sku: 'b', asked: 1, available: 0 },
+          { sku: 'never', asked: 1, available: 0 },
+        ],
+      },
+    });
+  });
+
+  it('answers again from its record, and takes nothing twice', async () => {
+    await reserveStock(inventory, placed([{ sku: 'a', qty: 2 }]));
+    expect(await reserveStock(inventory, placed([{ sku: 'a', qty: 2 }]))).toBe('answered again: StockReserved');
+    expect(await level('a')).toEqual([3, 2]);
+    expect(await said()).toEqual(['StockReserved', 'StockReserved']);
+  });
+
+  it('stays with a rejection, also when stock has come since', async () => {
+    await reserveStock(inventory, placed([{ sku: 'a', qty: 9 }]));
+    await tables.put('inventory', { pk: 'sku#a', available: 99, reserved: 0, version: 1 });
+    expect(await reserveStock(inventory, placed([{ sku: 'a', qty: 9 }]))).toBe('answered again: StockRejected');
+    expect(await level('a')).toEqual([99, 0]);
+  });
+
+  it('releases what it holds once', async () => {
+    await reserveStock(inventory, placed([{ sku: 'a', qty: 2 }]));
+    expect(await releaseStock(inventory, release())).toBe('released');
+    expect(await releaseStock(inventory, release())).toBe('answered again: nothing held (RELEASED)');
+    expect(await level('a')).toEqual([5, 0]);
+  });
+
+  it('leaves a tombstone when the release comes first, and then reserves nothing', async () => {
+    expect(await releaseStock(inventory, release())).toBe('tombstone');
+    expect(await reserveStock(inventory, placed([{ sku: 'a', qty: 2 }]))).toBe('answered again: StockRejected');
+    expect(await level('a')).toEqual([5, 0]);
+  });
+
+  it('never sells more than there is to twenty buyers at once', async () => {
+    const buyers = Array.from({ length: 20 }, () => anOrder().orderId);
+    const outcomes = await Promise.all(
+      buyers.map((id) =>
+        reserveStock(
+          inventory,
+          aMessage('OrderPlaced', { ...orderKeys, currency: 'JPY', total: 1, items: [{ sku: 'a', qty: 1 }] }, { aggregateId: id }),
+        ),
+      ),
+    );
+    expect(outcomes.filter((outcome) => outcome === 'reserved')).toHaveLength(5);
+    expect(await level('a')).toEqual([0, 5]);
+  });
+});
+
+describe('the read model', () => {
+  const view = () => ({ database: tables.database, table: 'orderView' });
+  const placed = (aggregateId: string, placedAt = 1000) =>
+    changeOf(
+      aMessage(
+        'OrderPlaced',
+        {
+          customerId: 'v1',
+          placedAt,
+          currency: 'JPY',
+          total: 700,
+          items: [
+            { sku: 'a', qty: 3 },
+            { sku: 'b', qty: 1 },
+          ],
+        },
+        { aggregateId, sequence: 1 },
+      ),
+    );
+  const confirmed = (aggregateId: string, sequence: number, placedAt = 1000) =>
+    changeOf(aMessage('OrderConfirmed', { customerId: 'v1', placedAt, amount: 700, currency: 'JPY' }, { aggregateId, sequence }));
+
+  it('applies each message on top of the one before, and once', async () => {
+    const { orderId } = anOrder();
+    expect(await applyChange(view(), placed(orderId))).toBe('applied');
+    expect(await applyChange(view(), placed(orderId))).toBe('duplicate');
+    expect(await applyChange(view(), confirmed(orderId, 2))).toBe('applied');
+    expect(await applyChange(view(), placed(orderId))).toBe('duplicate');
+    expect(await tables.get('orderView', { customerId: 'v1', placedOrder: viewSortKey(1000, orderId) })).toMatchObject({
+      orderId,
+      status: 'CONFIRMED',
+      itemCount: 4,
+      total: 700,
+      sequence: 2,
+    });
+  });
+
+  it('waits for a message that has not arrived yet', async () => {
+    const { orderId } = anOrder();
+    await expect(applyChange(view(), confirmed(orderId, 2))).rejects.toMatchObject({
+      reason: 'gap',
+      message: 'the view is at 0, this is 2',
+    });
+    await applyChange(view(), placed(orderId));
+    await expect(applyChange(view(), confirmed(orderId, 3))).rejects.toMatchObject({
+      reason: 'gap',
+      message: 'the view is at 1, this is 3',
+    });
+    await expect(applyChange(view(), confirmed(orderId, 3))).rejects.toBeInstanceOf(TransientError);
+  });
+
+  it('lists pages of a rare status without losing or repeating any', async () => {
+    await tables.clear('orderView');
+    const ids: string[] = [];
+    for (let i = 0; i < 30; i++) {
+      const { orderId } = anOrder();
+      await applyChange(view(), placed(orderId, i));
+      if (i % 10 === 0) {
+        await applyChange(view(), confirmed(orderId, 2, i));
+        ids.unshift(orderId);
+      }
+    }
+    const store = { database: tables.database, ordersTable: 'orders', outboxTable: 'outbox', orderViewTable: 'orderView' };
+    const found: string[] = [];
+    let after: string | undefined;
+    let pages = 0;
+    do {
+      const page = await listOrders(store, { customerId: 'v1', status: 'CONFIRMED', limit: 2, after });
+      expect(page.items.length).toBeLessThanOrEqual(2);
+      found.push(...page.items.map(({ orderId }) => orderId));
+      after = page.next;
+      pages++;
+    } while (after !== undefined && pages < 50);
+    expect(found).toEqual(ids);
+  });
+});
+
+describe('notifications', () => {
+  const confirmed = (aggregateId: string, email?: string) =>
+    aMessage('OrderConfirmed', { ...orderKeys, amount: 1, currency: 'JPY', ...(email ? { email } : {}) }, { aggregateId, sequence: 4 });
+
+  it('records an order once and mails nobody without a sender', async () => {
+    const { orderId } = anOrder();
+    const store = { database: tables.database, table: 'notifications', world };
+    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('recorded');
+    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('duplicate');
+    expect(await tables.get('notifications', { orderId })).toMatchObject({ outcome: 'OrderConfirmed', email: 'none' });
+  });
+
+  it('mails at least once: again after a failure, not after a success, not without an address', async () => {
+    const { orderId } = anOrder();
+    const mailed: string[] = [];
+    let broken = true;
+    const mailer = (to: string, subject: string): Promise<void> => {
+      if (broken) return Promise.reject(new TransientError('unavailable', 'SES is down'));
+      mailed.push(`${to} ${subject}`);
+      return Promise.resolve();
+    };
+    const store = { database: tables.database, table: 'notifications', world, mailer };
+    await expect(notify(store, confirmed(orderId, 'a@b.example'))).rejects.toThrow('SES is down');
+    broken = false;
+    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('mailed');
+    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('duplicate');
+    expect(await notify(store, confirmed(anOrder().orderId))).toBe('recorded');
+    expect(mailed).toEqual([`a@b.example Your order ${orderId} is confirmed`]);
+  });
+});

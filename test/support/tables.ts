@@ -1,0 +1,85 @@
+import { rmSync } from 'node:fs';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import type { TableDefinition } from '../../lambdas/contract/core/tables.ts';
+import { tables, type TableName } from '../../lambdas/contract/tables.ts';
+import { callService } from '../../local/emulators/call.ts';
+import { startDynamoDb } from '../../local/emulators/dynamodb.ts';
+import { Processes } from '../../local/processes.ts';
+import { temporaryFolder } from './runtime.ts';
+
+type Item = Record<string, unknown>;
+
+/** All tables of the contract in a real DynamoDB protocol emulator, with the names of the contract. */
+export interface TestTables {
+  readonly client: DynamoDBClient;
+  readonly database: DynamoDBDocumentClient;
+  put(table: TableName, item: Item): Promise<void>;
+  get(table: TableName, key: Item): Promise<Item | undefined>;
+  all(table: TableName): Promise<Item[]>;
+  /** Deletes every item of a table. */
+  clear(table: TableName): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startTables(): Promise<TestTables> {
+  const folder = temporaryFolder();
+  const processes = new Processes(folder);
+  const { endpoint } = await startDynamoDb(folder, processes);
+  for (const [name, definition] of Object.entries<TableDefinition>(tables)) await createTable(endpoint, name, definition);
+  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' } });
+  const database = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  const all = async (TableName: TableName): Promise<Item[]> =>
+    (await database.send(new ScanCommand({ TableName, ConsistentRead: true }))).Items ?? [];
+  return {
+    client,
+    database,
+    all,
+    clear: async (TableName) => {
+      const { partitionKey, sortKey }: TableDefinition = tables[TableName];
+      for (const item of await all(TableName)) {
+        const Key = Object.fromEntries([partitionKey, sortKey].flatMap((key) => (key ? [[key.name, item[key.name]]] : [])));
+        await database.send(new DeleteCommand({ TableName, Key }));
+      }
+    },
+    put: async (TableName, item) => void (await database.send(new PutCommand({ TableName, Item: item }))),
+    get: async (TableName, Key) => (await database.send(new GetCommand({ TableName, Key, ConsistentRead: true }))).Item,
+    stop: async () => {
+      client.destroy();
+      await processes.killAll();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function createTable(
+  endpoint: string,
+  name: string,
+  { partitionKey, sortKey, indexes = [], stream }: TableDefinition,
+): Promise<void> {
+  const keys = (partition: { name: string }, sort: { name: string } | undefined): unknown[] => [
+    { AttributeName: partition.name, KeyType: 'HASH' },
+    ...(sort ? [{ AttributeName: sort.name, KeyType: 'RANGE' }] : []),
+  ];
+  const attributes = new Map(
+    [partitionKey, sortKey, ...indexes.flatMap((index) => [index.partitionKey, index.sortKey])].flatMap((key) =>
+      key ? [[key.name, key.type]] : [],
+    ),
+  );
+  await callService(endpoint, 'DynamoDB_20120810.CreateTable', {
+    TableName: name,
+    KeySchema: keys(partitionKey, sortKey),
+    AttributeDefinitions: [...attributes].map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
+    BillingMode: 'PAY_PER_REQUEST',
+    ...(indexes.length > 0
+      ? {
+          GlobalSecondaryIndexes: indexes.map((index) => ({
+            IndexName: index.name,
+            KeySchema: keys(index.partitionKey, index.sortKey),
+            Projection: { ProjectionType: index.projection },
+          })),
+        }
+      : {}),
+    ...(stream ? { StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' } } : {}),
+  });
+}
