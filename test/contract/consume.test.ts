@@ -1,0 +1,211 @@
+import type { Context, SQSEvent } from 'aws-lambda';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
+import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
+import { topology } from '../../lambdas/contract/routes.ts';
+import { durations } from '../../lambdas/contract/stages.ts';
+import { createConsumer, type DeadLetterReason } from '../../lambdas/kit/consume.ts';
+import { runOncePerMessage } from '../../lambdas/kit/idempotency.ts';
+import { aMessage, testTelemetry, testWorld, orderKeys } from '../support/builders.ts';
+import { startTables, type TestTables } from '../support/tables.ts';
+
+let tables: TestTables;
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.stop());
+
+const context = { getRemainingTimeInMillis: () => 5000 } as Context;
+const world = testWorld(Date.now());
+let calls: { name: string; input: Record<string, unknown> }[];
+let telemetry: ReturnType<typeof testTelemetry>;
+let handled: string[];
+let behave: (message: Envelope) => Promise<string>;
+let dlqDown: boolean;
+
+beforeEach(() => {
+  calls = [];
+  handled = [];
+  dlqDown = false;
+  telemetry = testTelemetry();
+  behave = () => Promise.resolve('done');
+});
+
+function consumer() {
+  const queues = {
+    send: (command: { constructor: { name: string }; input: Record<string, unknown> }) => {
+      if (dlqDown && command.constructor.name === 'SendMessageCommand') return Promise.reject(new Error('DLQ is down'));
+      calls.push({ name: command.constructor.name, input: command.input });
+      return Promise.resolve({});
+    },
+  };
+  const handle = (message: Envelope): Promise<string> => {
+    handled.push(message.messageId);
+    return behave(message);
+  };
+  return createConsumer({
+    consumer: 'inventory',
+    topology,
+    durations: durations.prod,
+    handlers: { OrderPlaced: handle, StockReleaseRequested: handle },
+    runOnce: runOncePerMessage(tables.client, 'idempotency', 'inventory', 3600),
+    queues: queues as never,
+    queueUrl: 'http://queue',
+    deadLetterQueueUrl: 'http://dlq',
+    telemetry,
+    world,
+  });
+}
+
+interface Received {
+  readonly body: string;
+  readonly attempt?: number;
+  readonly firstReceivedAt?: number;
+  readonly attributes?: Record<string, { dataType: string; stringValue?: string }>;
+}
+const event = (...records: Received[]): SQSEvent =>
+  ({
+    Records: records.map(({ body, attempt = 1, firstReceivedAt = world.now(), attributes = {} }, i) => ({
+      messageId: `sqs-${i}`,
+      receiptHandle: `handle-${i}`,
+      body,
+      attributes: { ApproximateReceiveCount: String(attempt), ApproximateFirstReceiveTimestamp: String(firstReceivedAt) },
+      messageAttributes: attributes,
+    })),
+  }) as unknown as SQSEvent;
+const message = () => aMessage('StockReleaseRequested', orderKeys, { messageId: world.newId() });
+const body = () => encodeEnvelope(message());
+const reasons = (): DeadLetterReason[] =>
+  calls
+    .filter(({ name }) => name === 'SendMessageCommand')
+    .map(
+      ({ input }) =>
+        JSON.parse((input['MessageAttributes'] as Record<string, { StringValue: string }>)['failure']!.StringValue) as DeadLetterReason,
+    );
+
+describe('a consumer', () => {
+  it('acknowledges what it handled, and says so on one line', async () => {
+    expect(await consumer()(event({ body: body() }), context)).toEqual({ batchItemFailures: [] });
+    expect(telemetry.lines).toMatchObject([
+      {
+        message: 'message',
+        fields: { consumer: 'inventory', type: 'StockReleaseRequested', correlationId: 'correlation-1', attempt: 1, outcome: 'done' },
+      },
+    ]);
+    expect([...telemetry.counts.keys()].toSorted()).toEqual(['CriticalTime', 'MessagesHandled']);
+  });
+
+  it('runs a message once, however often it is delivered', async () => {
+    const text = body();
+    const consume = consumer();
+    await consume(event({ body: text }), context);
+    await consume(event({ body: text }), context);
+    expect(handled).toHaveLength(1);
+    expect(telemetry.lines.at(-1)).toMatchObject({ fields: { outcome: 'duplicate' } });
+  });
+
+  it('lets one of two copies in one batch run and the other wait', async () => {
+    const text = body();
+    const { batchItemFailures } = await consumer()(event({ body: text }, { body: text }), context);
+    expect(handled).toHaveLength(1);
+    expect(batchItemFailures.length).toBeLessThanOrEqual(1);
+  });
+
+  it('retries a transient failure with backoff, and its batch mates not at all', async () => {
+    const [bad, good] = [message(), message()];
+    behave = ({ messageId }) =>
+      messageId === bad.messageId ? Promise.reject(new TransientError('throttled', 'slow down')) : Promise.resolve('done');
+    const result = await consumer()(event({ body: encodeEnvelope(bad), attempt: 3 }, { body: encodeEnvelope(good) }), context);
+    expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: 'sqs-0' }] });
+    expect(calls).toEqual([
+      { name: 'ChangeMessageVisibilityCommand', input: { QueueUrl: 'http://queue', ReceiptHandle: 'handle-0', VisibilityTimeout: 4 } },
+    ]);
+    expect(telemetry.lines.find(({ fields }) => fields['outcome'] === 'retry')).toMatchObject({
+      fields: { reason: 'throttled', delaySeconds: 4, attempt: 3 },
+    });
+    expect(telemetry.counts.get('MessageRetries')).toEqual([1]);
+  });
+
+  it('runs a message again after a failure: the idempotency record does not stand in the way', async () => {
+    const text = body();
+    behave = () => Promise.reject(new TransientError('unavailable', 'no'));
+    const consume = consumer();
+    await consume(event({ body: text }), context);
+    behave = () => Promise.resolve('done');
+    expect(await consume(event({ body: text }), context)).toEqual({ batchItemFailures: [] });
+    expect(handled).toHaveLength(2);
+  });
+
+  it('moves a permanent failure to the dead-letter queue at once, with its reason, and keeps its attributes', async () => {
+    behave = () => Promise.reject(new PermanentError('broken ✗'));
+    const text = body();
+    const attributes = {
+      type: { dataType: 'String', stringValue: 'StockReleaseRequested' },
+      failure: { dataType: 'String', stringValue: 'old' },
+    };
+    expect(await consumer()(event({ body: text, attempt: 2, attributes }), context)).toEqual({ batchItemFailures: [] });
+    expect(calls[0]).toMatchObject({
+      name: 'SendMessageCommand',
+      input: { QueueUrl: 'http://dlq', MessageBody: text, MessageAttributes: { type: { StringValue: 'StockReleaseRequested' } } },
+    });
+    expect(reasons()).toMatchObject([
+      {
+        class: 'permanent',
+        consumer: 'inventory',
+        error: 'PermanentError: broken ?',
+        attempts: 2,
+        correlationId: 'correlation-1',
+        fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/),
+      },
+    ]);
+    expect(telemetry.counts.get('MessagesDeadLettered')).toEqual([1]);
+  });
+
+  it('runs a redriven dead letter again', async () => {
+    behave = () => Promise.reject(new PermanentError('bug'));
+    const text = body();
+    const consume = consumer();
+    await consume(event({ body: text }), context);
+    behave = () => Promise.resolve('done');
+    await consume(event({ body: text }), context);
+    expect(telemetry.lines.at(-1)).toMatchObject({ fields: { outcome: 'done' } });
+  });
+
+  it('gives a transient failure up when its retry window has passed', async () => {
+    behave = () => Promise.reject(new TransientError('conflict', 'again'));
+    const old = world.now() - durations.prod.retry.windowSeconds * 1000 - 1;
+    expect(await consumer()(event({ body: body(), attempt: 20, firstReceivedAt: old }), context)).toEqual({ batchItemFailures: [] });
+    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: 20, firstReceivedAt: old }]);
+  });
+
+  it.each([
+    ['no JSON', 'not json', 'message body is not JSON'],
+    ['no envelope', '{}', 'message envelope is malformed'],
+    ['an unknown type', encodeEnvelope({ ...aMessage('StockReserved', {}), type: 'Nonsense' }), 'unknown message type'],
+    ['a type for someone else', encodeEnvelope(aMessage('StockReserved', {})), 'inventory does not consume StockReserved'],
+    ['a newer version', encodeEnvelope({ ...aMessage('StockReleaseRequested', orderKeys), version: 2 }), 'version 2 is not known'],
+    [
+      'malformed data',
+      encodeEnvelope({ ...aMessage('StockReleaseRequested', orderKeys), data: {} }),
+      'StockReleaseRequested.data is malformed',
+    ],
+  ])('dead-letters poison: %s', async (_, text, why) => {
+    await consumer()(event({ body: text }), context);
+    expect(reasons()).toMatchObject([{ class: 'permanent', error: expect.stringContaining(why) }]);
+    expect(handled).toHaveLength(0);
+  });
+
+  it('keeps a message in its queue when the dead-letter queue does not take it', async () => {
+    dlqDown = true;
+    expect(await consumer()(event({ body: 'poison' }), context)).toEqual({ batchItemFailures: [{ itemIdentifier: 'sqs-0' }] });
+  });
+
+  it('refuses to load without a handler for each of its types, or against its policy', () => {
+    const options = { consumer: 'inventory', topology, handlers: {} } as never;
+    expect(() => createConsumer(options)).toThrow(/no handler for OrderPlaced, StockReleaseRequested/);
+    const noop = (): Promise<string> => Promise.resolve('');
+    expect(() =>
+      createConsumer({ consumer: 'inventory', topology, handlers: { OrderPlaced: noop, StockReleaseRequested: noop } } as never),
+    ).toThrow(/disagree/);
+  });
+});
