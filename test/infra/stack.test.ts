@@ -1,0 +1,354 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failureCodes } from '../../lambdas/contract/order.ts';
+import { metrics } from '../../lambdas/contract/metrics.ts';
+import { topology } from '../../lambdas/contract/routes.ts';
+import { stageNames, type StageName } from '../../lambdas/contract/stages.ts';
+import { functions } from '../../lambdas/contract/functions.ts';
+import { tables as definitions } from '../../lambdas/contract/tables.ts';
+import { orderApp } from '../../lib/app.ts';
+import { stages } from '../../lib/stage-config.ts';
+
+/** A resource as a template has it; its shape is what the tests are about. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Resource = { Type: string; Properties: any; DeletionPolicy?: string };
+
+const outdir = mkdtempSync(join(tmpdir(), 'order-saga-infra-'));
+const providers = {
+  paymentUrl: 'https://pay.example',
+  paymentSecretId: 'pay/token',
+  carrierUrl: 'https://ship.example',
+  emailSender: 'shop@example.com',
+  alarmEmail: 'ops@example.com',
+};
+const synthesized = new Map<StageName, Record<string, Resource>>();
+
+function synthesize(stage: StageName, context: Record<string, unknown> = {}, nag = false): Record<string, Resource> {
+  const { app, stack } = orderApp({ outdir: join(outdir, `${stage}-${Object.keys(context).length}`), nag, context: { stage, ...context } });
+  app.synth();
+  return Template.fromStack(stack).toJSON()['Resources'] as Record<string, Resource>;
+}
+
+beforeAll(() => {
+  for (const stage of stageNames) synthesized.set(stage, synthesize(stage, stage === 'prod' ? providers : {}));
+});
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+const ofType = (type: string, stage: StageName = 'dev'): [string, Resource][] =>
+  Object.entries(synthesized.get(stage)!).filter(([, resource]) => resource.Type === type);
+const logicalId = (value: unknown): string => {
+  const found = /"(?:Ref|Fn::GetAtt)":\[?"(\w+)"/.exec(JSON.stringify(value));
+  if (!found) throw new Error(`no reference in ${JSON.stringify(value)}`);
+  return found[1]!;
+};
+const functionNamed = (name: string, stage: StageName = 'dev'): [string, Resource] =>
+  ofType('AWS::Lambda::Function', stage).find(([, { Properties }]) => Properties.Environment.Variables.POWERTOOLS_SERVICE_NAME === name)!;
+
+describe('the stack', () => {
+  it.each(stageNames)('passes the offline validator and cdk-nag for %s', (stage) => {
+    process.env['CDK_VALIDATION'] = 'true';
+    try {
+      expect(() => synthesize(stage, { ...(stage === 'prod' ? providers : {}), checked: 'yes' }, true)).not.toThrow();
+    } finally {
+      process.env['CDK_VALIDATION'] = 'false';
+    }
+  });
+
+  it('fails nag when a finding is not acknowledged', async () => {
+    const { Topic } = await import('aws-cdk-lib/aws-sns');
+    const { app, stack } = orderApp({ outdir: join(outdir, 'nagged'), context: { stage: 'dev' } });
+    new Topic(stack, 'OpenTopic');
+    process.env['CDK_VALIDATION'] = 'true';
+    try {
+      expect(() => app.synth()).toThrow();
+    } finally {
+      process.env['CDK_VALIDATION'] = 'false';
+    }
+  });
+
+  it('explains every acknowledgement', () => {
+    const { app, stack } = orderApp({ outdir: join(outdir, 'acks'), nag: false, context: { stage: 'dev' } });
+    app.synth();
+    const reasons = stack.node.findAll().flatMap(({ node }) => node.metadata.filter(({ type }) => type === 'aws:cdk:acknowledged-rules'));
+    expect(reasons.length).toBeGreaterThan(5);
+    for (const { data } of reasons) expect(JSON.stringify(data).length).toBeGreaterThan(60);
+  });
+
+  it('refuses prod on the sandbox, and stages that it does not know', () => {
+    expect(() => synthesize('prod')).toThrow(/paymentUrl=… and --context carrierUrl=…/);
+    expect(() => synthesize('prod', { paymentUrl: 'https://pay.example' })).toThrow(/takes real money/);
+    expect(() => synthesize('qa' as StageName)).toThrow(/unknown stage; known are dev, test, prod/);
+    expect(() => synthesize('dev', { paymentUrl: 'nonsense' })).toThrow(/paymentUrl=nonsense: is not a URL/);
+  });
+
+  it('keeps guests out everywhere but on a laptop', () => {
+    for (const stage of stageNames)
+      expect(functionNamed('place-order', stage)[1].Properties.Environment.Variables.ALLOW_GUEST).toBe('false');
+  });
+});
+
+describe('tables', () => {
+  it('have the keys and indexes of the contract, on demand, without physical names', () => {
+    const shapes = ofType('AWS::DynamoDB::Table').map(([, { Properties }]) => {
+      expect(Properties.BillingMode).toBe('PAY_PER_REQUEST');
+      expect(Properties.TableName).toBeUndefined();
+      return {
+        keys: Properties.KeySchema.map(({ AttributeName }: { AttributeName: string }) => AttributeName),
+        indexes: (Properties.GlobalSecondaryIndexes ?? []).map(
+          (index: { IndexName: string; KeySchema: { AttributeName: string }[]; Projection: { ProjectionType: string } }) => [
+            index.IndexName,
+            ...index.KeySchema.map(({ AttributeName }) => AttributeName),
+            index.Projection.ProjectionType,
+          ],
+        ),
+        expiry: Properties.TimeToLiveSpecification?.AttributeName,
+        stream: Properties.StreamSpecification?.StreamViewType,
+      };
+    });
+    const expected = Object.values(definitions).map((definition) => {
+      const {
+        partitionKey,
+        sortKey,
+        indexes = [],
+        expiryAttribute,
+        stream,
+      } = definition as import('../../lambdas/contract/core/tables.ts').TableDefinition;
+      return {
+        keys: [partitionKey.name, ...(sortKey ? [sortKey.name] : [])],
+        indexes: indexes.map((index) => [index.name, index.partitionKey.name, index.sortKey?.name, index.projection]),
+        expiry: expiryAttribute,
+        stream: stream ? 'NEW_IMAGE' : undefined,
+      };
+    });
+    const sorted = (list: unknown[]): string[] => list.map((entry) => JSON.stringify(entry)).toSorted();
+    expect(sorted(shapes)).toEqual(sorted(expected));
+  });
+
+  it('are protected as their stage asks for', () => {
+    for (const stage of stageNames) {
+      for (const [, table] of ofType('AWS::DynamoDB::Table', stage)) {
+        expect(table.DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
+        expect(table.Properties.DeletionProtectionEnabled).toBe(stage === 'prod');
+        expect(table.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled).toBe(stage === 'prod');
+        expect(JSON.stringify(table.Properties.ResourcePolicy)).toContain('aws:SecureTransport');
+      }
+    }
+  });
+
+  it('of the sandbox exist only where a sandbox is used', () => {
+    const ledgers = (stage: StageName) => Object.keys(synthesized.get(stage)!).filter((id) => id.startsWith('SandboxLedger'));
+    expect(ledgers('dev')).toHaveLength(1);
+    expect(ledgers('prod')).toHaveLength(0);
+  });
+});
+
+describe('consumers', () => {
+  it.each(Object.keys(topology.consumers))('%s has a queue, a dead-letter queue and an event source whose numbers fit', (name) => {
+    const { durations } = stages.dev;
+    const policy = topology.consumers[name as keyof typeof topology.consumers];
+    const [functionId, fn] = functionNamed(name);
+    const [, mapping] = ofType('AWS::Lambda::EventSourceMapping').find(
+      ([, { Properties }]) => logicalId(Properties.FunctionName) === functionId,
+    )!;
+    const queue = synthesized.get('dev')![logicalId(mapping.Properties.EventSourceArn)]!;
+    const dlq = synthesized.get('dev')![logicalId(queue.Properties.RedrivePolicy.deadLetterTargetArn)]!;
+    expect(fn.Properties.Environment.Variables.QUEUE_URL).toEqual({ Ref: logicalId(mapping.Properties.EventSourceArn) });
+    expect(queue.Properties.VisibilityTimeout).toBeGreaterThanOrEqual(6 * fn.Properties.Timeout);
+    expect(queue.Properties.RedrivePolicy.maxReceiveCount).toBe(policy.maxReceiveCount);
+    expect(queue.Properties.MessageRetentionPeriod).toBeLessThan(dlq.Properties.MessageRetentionPeriod);
+    expect(dlq.Properties.MessageRetentionPeriod).toBe(durations.deadLetterRetentionSeconds);
+    expect(mapping.Properties).toMatchObject({
+      BatchSize: policy.batchSize,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 5 },
+    });
+  });
+
+  it('are all the publisher’s: it knows every queue by the consumer’s name', () => {
+    const urls = JSON.stringify(functionNamed('outbox-publisher')[1].Properties.Environment.Variables.QUEUE_URLS);
+    for (const name of Object.keys(topology.consumers)) expect(urls).toContain(`\\"${name}\\":`);
+  });
+
+  it('take TLS only', () => {
+    expect(ofType('AWS::SQS::QueuePolicy')).toHaveLength(ofType('AWS::SQS::Queue').length);
+    for (const [, { Properties }] of ofType('AWS::SQS::QueuePolicy')) expect(JSON.stringify(Properties)).toContain('aws:SecureTransport');
+  });
+});
+
+describe('the publisher’s event source', () => {
+  it('lets inserts through and nothing else, is bounded and reports what it gives up', () => {
+    const [, { Properties }] = ofType('AWS::Lambda::EventSourceMapping').find(([, resource]) => resource.Properties.StartingPosition)!;
+    expect(Properties.FilterCriteria).toEqual({ Filters: [{ Pattern: '{"eventName":["INSERT"]}' }] });
+    expect(Properties).toMatchObject({
+      StartingPosition: 'TRIM_HORIZON',
+      BisectBatchOnFunctionError: true,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      MaximumRetryAttempts: 20,
+      MaximumRecordAgeInSeconds: 43_200,
+    });
+    expect(logicalId(Properties.DestinationConfig.OnFailure.Destination)).toMatch(/StreamFailures/);
+  });
+});
+
+describe('functions', () => {
+  it('run Node 24 on arm64 with JSON logs that expire, active tracing and no managed policy', () => {
+    const all = ofType('AWS::Lambda::Function');
+    expect(all).toHaveLength(Object.keys(functions).length);
+    for (const [, { Properties }] of all) {
+      expect(Properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        TracingConfig: { Mode: 'Active' },
+        LoggingConfig: { LogFormat: 'JSON' },
+      });
+      expect(synthesized.get('dev')![logicalId(Properties.LoggingConfig.LogGroup)]!.Properties.RetentionInDays).toBe(7);
+    }
+    for (const [, { Properties }] of ofType('AWS::IAM::Role')) expect(Properties.ManagedPolicyArns).toBeUndefined();
+  });
+
+  it('get exactly the variables that their schema knows', () => {
+    for (const [name, { environment }] of Object.entries(functions)) {
+      const given = Object.keys(functionNamed(name)[1].Properties.Environment.Variables).filter((key) => !key.startsWith('POWERTOOLS_'));
+      expect(given.toSorted()).toEqual(Object.keys(environment.shape).toSorted());
+    }
+  });
+
+  it('carry no secret: only the id of one', () => {
+    const variables = functionNamed('payment', 'prod')[1].Properties.Environment.Variables;
+    expect(variables).toMatchObject({ PROVIDER_URL: 'https://pay.example', PROVIDER_SECRET_ID: 'pay/token', SANDBOX_LEDGER_TABLE: '' });
+  });
+});
+
+describe('permissions', () => {
+  const statements = (name: string, stage: StageName = 'dev'): { Action: string | string[]; Resource: unknown }[] => {
+    const role = logicalId(functionNamed(name, stage)[1].Properties.Role);
+    return ofType('AWS::IAM::Policy', stage)
+      .filter(([, { Properties }]) => Properties.Roles.some((ref: unknown) => logicalId(ref) === role))
+      .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement);
+  };
+  const reach = (name: string, stage?: StageName): Record<string, string[]> => {
+    const reached: Record<string, Set<string>> = {};
+    for (const { Action, Resource } of statements(name, stage)) {
+      for (const resource of [Resource].flat()) {
+        const target =
+          JSON.stringify(resource) === '"*"'
+            ? '*'
+            : (/"(\w+?)(?:Table)?[0-9A-F]{8}/.exec(JSON.stringify(resource))?.[1] ?? JSON.stringify(resource));
+        for (const action of [Action].flat()) (reached[target] ??= new Set()).add(action);
+      }
+    }
+    return Object.fromEntries(Object.entries(reached).map(([target, actions]) => [target, [...actions].toSorted()]));
+  };
+
+  it('name no wildcard action, and * only where AWS offers nothing narrower', () => {
+    for (const name of Object.keys(functions)) {
+      for (const { Action, Resource } of statements(name)) {
+        for (const action of [Action].flat()) {
+          expect(action).not.toContain('*');
+          if (JSON.stringify(Resource) === '"*"') expect(action).toMatch(/^xray:/);
+        }
+      }
+    }
+  });
+
+  it('let place-order put orders and rows, and nothing else', () => {
+    const { Orders, OutboxTable, Outbox, ...rest } = reach('place-order');
+    expect(Orders).toEqual(['dynamodb:PutItem']);
+    expect(OutboxTable ?? Outbox).toEqual(['dynamodb:PutItem']);
+    expect(Object.keys(rest).filter((target) => !/Logs|\*/.test(target))).toEqual([]);
+  });
+
+  it('keep queries from writing', () => {
+    const actions = Object.values(reach('query-orders')).flat();
+    expect(
+      actions.filter((action) => /Put|Update|Delete|Write|Send/.test(action) && !action.startsWith('logs:') && !action.startsWith('xray:')),
+    ).toEqual([]);
+  });
+
+  it('keep each participant to its own table, its outbox rows and its idempotency records', () => {
+    const own = { 'order-saga': 'Orders', inventory: 'Inventory', payment: 'Payments', shipping: 'Shipments' };
+    for (const [name, table] of Object.entries(own)) {
+      const touched = Object.entries(reach(name)).filter(([, actions]) => actions.some((action) => action.startsWith('dynamodb:')));
+      const allowed = new Set([table, 'Outbox', 'OutboxTable', 'Idempotency', 'SandboxLedger']);
+      expect({ name, foreign: touched.map(([target]) => target).filter((target) => !allowed.has(target)) }).toEqual({ name, foreign: [] });
+    }
+  });
+});
+
+describe('the API', () => {
+  it('demands IAM on every route but health', () => {
+    const routes = Object.fromEntries(
+      ofType('AWS::ApiGatewayV2::Route').map(([, { Properties }]) => [Properties.RouteKey, Properties.AuthorizationType]),
+    );
+    expect(routes).toEqual({
+      'POST /orders': 'AWS_IAM',
+      'GET /orders': 'AWS_IAM',
+      'GET /orders/{id}': 'AWS_IAM',
+      'GET /orders/{id}/timeline': 'AWS_IAM',
+      'GET /admin/stock/{sku}': 'AWS_IAM',
+      'PUT /admin/stock/{sku}': 'AWS_IAM',
+      'GET /health': 'NONE',
+      $default: 'AWS_IAM',
+    });
+  });
+
+  it('logs accesses without bodies, tokens or addresses', () => {
+    const [[, { Properties }]] = ofType('AWS::ApiGatewayV2::Stage') as [[string, Resource]];
+    expect(Object.values(JSON.parse(Properties.AccessLogSettings.Format))).toEqual([
+      '$context.requestId',
+      '$context.requestTimeEpoch',
+      '$context.routeKey',
+      '$context.status',
+      '$context.responseLatency',
+      '$context.error.message',
+    ]);
+  });
+});
+
+describe('alarms and dashboard', () => {
+  const runbook = readFileSync(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8');
+  const known = new Set(Object.values(metrics).map(({ name }) => name as string));
+
+  it('watch every consumer, function and the outbox, notify the topic and name a runbook article that exists', () => {
+    const alarms = ofType('AWS::CloudWatch::Alarm');
+    expect(alarms.length).toBe(Object.keys(topology.consumers).length * 4 + Object.keys(functions).length * 2 + 10);
+    for (const [id, { Properties }] of alarms) {
+      expect(Properties.AlarmActions).toHaveLength(1);
+      const article = /docs\/runbook\.md#([\w-]+)$/.exec(Properties.AlarmDescription)?.[1];
+      expect({ id, found: runbook.includes(`\n## ${article}\n`) }).toEqual({ id, found: true });
+    }
+    expect(ofType('AWS::SNS::Subscription', 'prod')[0]![1].Properties).toMatchObject({ Protocol: 'email', Endpoint: 'ops@example.com' });
+    expect(ofType('AWS::CloudWatch::Alarm', 'test')).toHaveLength(0);
+  });
+
+  it('ask only for metrics that are emitted, with their dimensions', () => {
+    const services = new Set(Object.keys(functions));
+    const asked = [...ofType('AWS::CloudWatch::Alarm'), ...ofType('AWS::CloudWatch::Dashboard')].map(([, { Properties }]) =>
+      JSON.stringify(Properties),
+    );
+    const alarmed = ofType('AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) => [
+      Properties,
+      ...(Properties.Metrics ?? []).map((entry: { MetricStat?: { Metric: unknown } }) => entry.MetricStat?.Metric),
+    ]);
+    const ours = alarmed.filter((metric) => metric?.Namespace === 'OrderSaga');
+    expect(ours.length).toBeGreaterThan(8);
+    for (const { MetricName, Dimensions } of ours) {
+      expect(known).toContain(MetricName);
+      expect(services).toContain(Dimensions.find(({ Name }: { Name: string }) => Name === 'service').Value);
+    }
+    for (const code of failureCodes) expect(asked.join()).toContain(code);
+  });
+
+  it('draw a dashboard that is valid JSON and shows every queue', () => {
+    const [[, { Properties }]] = ofType('AWS::CloudWatch::Dashboard') as [[string, Resource]];
+    const [, parts] = Properties.DashboardBody['Fn::Join'] as [string, unknown[]];
+    const body = JSON.parse(parts.map((part) => (typeof part === 'string' ? part : 'X')).join('')) as {
+      widgets: { properties: { title?: string } }[];
+    };
+    const titles = body.widgets.map(({ properties }) => properties.title ?? '');
+    for (const name of Object.keys(topology.consumers)) expect(titles.filter((title) => title.startsWith(`${name}:`))).toHaveLength(3);
+  });
+});
