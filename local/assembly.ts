@@ -15,10 +15,10 @@ export interface Assembly {
  * Synthesizes the CDK app into a folder and reads the result back as CloudFormation would get it.
  * The offline validator and cdk-nag are left to `cdk synth` and the tests: they cost seconds and change nothing here.
  */
-export async function synthesize(stage: StageName, outdir: string): Promise<Assembly> {
+export async function synthesize(stage: StageName, outdir: string, context: Readonly<Record<string, string>>): Promise<Assembly> {
   process.env['CDK_VALIDATION'] = 'false';
   const { orderApp } = await import('../lib/app.ts');
-  const { app, stack } = orderApp({ outdir, nag: false, context: { stage, local: 'true' } });
+  const { app, stack } = orderApp({ outdir, nag: false, context: { ...context, stage, local: 'true' } });
   app.synth();
   const read = (file: string): unknown => JSON.parse(readFileSync(join(outdir, file), 'utf8'));
   const manifest = read(`${stack.artifactId}.assets.json`) as {

@@ -13,6 +13,8 @@ export interface LocalOptions {
   /** Prints every log line of every function. */
   readonly verbose: boolean;
   readonly stage: StageName;
+  /** What `cdk --context` takes: paymentUrl, carrierUrl, emailSender, … */
+  readonly context: Readonly<Record<string, string>>;
   /** Reloads a function when its source changes. */
   readonly watch: boolean;
 }
@@ -23,6 +25,7 @@ export const usage = `npm start -- [options]
   --data-dir <folder>   where tables, queues and checkpoints live      (default .local)
   --fresh               start from nothing: delete what is there
   --stage <name>        ${stageNames.join(' | ')}: whose durations to use     (default dev)
+  --context <key=value> as for cdk: paymentUrl=…, carrierUrl=…, emailSender=…
   --verbose             print every log line of every function
   --help
 
@@ -41,6 +44,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
         fresh: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
         stage: { type: 'string', default: 'dev' },
+        context: { type: 'string', multiple: true, default: [] },
         watch: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -60,6 +64,13 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     fresh: values.fresh,
     verbose: values.verbose,
     stage,
+    context: Object.fromEntries(values.context.map(contextEntry)),
     watch: values.watch,
   };
+}
+
+function contextEntry(text: string): [string, string] {
+  const [, key, value] = /^(\w+)=(.*)$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new StartProblem(`--context ${text}: must be key=value`);
+  return [key, value];
 }

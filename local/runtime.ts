@@ -52,7 +52,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const appDir = join(dataDir, 'app');
     rmSync(appDir, { recursive: true, force: true });
     const [assembly, dynamoDb, sqs] = await Promise.all([
-      synthesize(stage, appDir),
+      synthesize(stage, appDir, options.context),
       connectDynamoDb(dataDir, processes, fresh),
       connectSqs(dataDir, processes, fresh),
     ]);
