@@ -51,7 +51,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
   try {
     const appDir = join(dataDir, 'app');
     rmSync(appDir, { recursive: true, force: true });
-    const [assembly, dynamoDb, sqs] = await Promise.all([
+    const [assembly, dynamoDb, sqs] = await allOrNone([
       synthesize(stage, appDir, options.context),
       connectDynamoDb(dataDir, processes, fresh),
       connectSqs(dataDir, processes, fresh),
@@ -111,6 +111,14 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     await stop();
     throw error;
   }
+}
+
+/** As Promise.all, but a failure waits for the others to end: what they start must be there to be stopped. */
+async function allOrNone<Values extends readonly unknown[]>(work: { [I in keyof Values]: Promise<Values[I]> }): Promise<Values> {
+  const results = await Promise.allSettled(work);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as Values;
 }
 
 const never = new Promise<string>(() => undefined);

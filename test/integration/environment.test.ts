@@ -1,0 +1,148 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LocalFunction } from '../../local/functions/environment.ts';
+import { FunctionPool } from '../../local/functions/pool.ts';
+import { Processes } from '../../local/processes.ts';
+import { temporaryFolder } from '../support/runtime.ts';
+import { eventually } from '../support/system.ts';
+
+let folder: string;
+let processes: Processes;
+const lines: string[] = [];
+
+beforeAll(() => {
+  folder = temporaryFolder();
+  processes = new Processes(folder);
+});
+afterAll(async () => {
+  await processes.killAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let bundles = 0;
+function bundle(code: string): string {
+  const made = join(folder, `bundle-${bundles++}`);
+  mkdirSync(made);
+  writeFileSync(join(made, 'index.mjs'), code);
+  return made;
+}
+
+const behaviours = `
+let count = 0;
+let ticks = 0;
+setInterval(() => ticks++, 5);
+export const handler = async (event, context) => {
+  count++;
+  switch (event.do) {
+    case 'throw': throw new TypeError('no such thing');
+    case 'exit': process.exit(3);
+    case 'hang': return new Promise(() => {});
+    case 'hog': { const all = []; for (;;) all.push(new Array(1e6).fill(Math.random())); }
+    case 'log': console.log('a line'); return 'said';
+    case 'ticks': return ticks;
+    default: return { count, env: process.env, remaining: context.getRemainingTimeInMillis(), id: context.awsRequestId };
+  }
+};`;
+
+function pool(changes: Partial<LocalFunction> = {}): FunctionPool {
+  const fn: LocalFunction = {
+    name: 'subject',
+    logicalId: 'Subject',
+    arn: 'arn:aws:lambda:us-east-1:000000000000:function:Subject',
+    code: bundle(behaviours),
+    handler: 'index.handler',
+    memoryMb: 128,
+    timeoutSeconds: 10,
+    variables: { GREETING: 'hello' },
+    identity: 'LOCALSUBJECT',
+    ...changes,
+  };
+  return new FunctionPool(fn, 'http://127.0.0.1:1', processes, { onLine: (_, line) => lines.push(line), onInit: () => undefined });
+}
+
+describe('an execution environment', () => {
+  it('keeps its memory between invocations, sees its own variables only, and knows its time', async () => {
+    const subject = pool();
+    await subject.invoke({});
+    const second = await subject.invoke({});
+    expect(second).toMatchObject({
+      ok: true,
+      payload: { count: 2, env: { GREETING: 'hello', AWS_LAMBDA_FUNCTION_NAME: 'subject', AWS_ACCESS_KEY_ID: 'LOCALSUBJECT' } },
+    });
+    const { payload } = second as { payload: { env: Record<string, string>; remaining: number } };
+    expect(payload.env).not.toHaveProperty('HOME');
+    expect(payload.remaining).toBeGreaterThan(5000);
+    expect(subject.pids).toHaveLength(1);
+  });
+
+  it('hands an error over, and goes on', async () => {
+    const subject = pool();
+    expect(await subject.invoke({ do: 'throw' })).toMatchObject({ ok: false, errorType: 'TypeError', errorMessage: 'no such thing' });
+    expect(await subject.invoke({})).toMatchObject({ payload: { count: 2 } });
+  });
+
+  it('that exits is an error of that invocation, and the next one gets a new environment', async () => {
+    const subject = pool();
+    expect(await subject.invoke({ do: 'exit' })).toMatchObject({
+      ok: false,
+      errorType: 'Runtime.ExitError',
+      errorMessage: expect.stringContaining('status 3'),
+    });
+    expect(await subject.invoke({})).toMatchObject({ payload: { count: 1 } });
+  });
+
+  it('that takes too long is killed at its time limit', async () => {
+    const subject = pool({ timeoutSeconds: 1 });
+    expect(await subject.invoke({ do: 'hang' })).toMatchObject({
+      ok: false,
+      errorType: 'Sandbox.Timedout',
+      errorMessage: 'Task timed out after 1.00 seconds',
+    });
+    expect(await subject.invoke({})).toMatchObject({ payload: { count: 1 } });
+  });
+
+  it('that runs out of memory is killed, and says so', async () => {
+    const subject = pool({ memoryMb: 32, timeoutSeconds: 60 });
+    expect(await subject.invoke({ do: 'hog' })).toMatchObject({
+      ok: false,
+      errorType: 'Runtime.ExitError',
+      errorMessage: expect.stringContaining('out of memory'),
+    });
+    expect(await subject.invoke({})).toMatchObject({ payload: { count: 1 } });
+  });
+
+  it('that does not start names why', async () => {
+    const subject = pool({ code: bundle(`throw new Error('environment of function x: ORDERS_TABLE is missing')`) });
+    await expect(subject.prewarm()).rejects.toThrow('ORDERS_TABLE is missing');
+    expect(await subject.invoke({})).toMatchObject({ ok: false, errorType: 'Runtime.InitError' });
+  });
+
+  it.runIf(process.platform === 'linux')('is frozen between invocations', async () => {
+    const subject = pool();
+    await subject.invoke({});
+    const [pid] = subject.pids;
+    await eventually(() => Promise.resolve(expect(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]![0]).toBe('T')));
+    expect(await subject.invoke({ do: 'ticks' })).toMatchObject({ ok: true });
+  });
+
+  it('runs one invocation at a time; more run in more environments, and the rest waits', async () => {
+    const subject = pool();
+    const results = await Promise.all(Array.from({ length: 9 }, () => subject.invoke({})));
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    expect(subject.pids.length).toBe(subject.concurrency);
+    expect(subject.invocations).toBe(9);
+  });
+
+  it('forwards what the function prints', async () => {
+    await pool().invoke({ do: 'log' });
+    await eventually(() => Promise.resolve(expect(lines).toContain('a line')));
+  });
+
+  it('is replaced when its code is', async () => {
+    const subject = pool();
+    await subject.invoke({});
+    subject.reload(bundle(`export const handler = async () => 'new code';`));
+    expect(await subject.invoke({})).toEqual({ ok: true, payload: 'new code' });
+  });
+});

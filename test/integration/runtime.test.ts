@@ -1,0 +1,183 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { auditBooks } from '../support/audit.ts';
+import { spawnRuntime, startRuntime, temporaryFolder, type StartedRuntime } from '../support/runtime.ts';
+import { eventually, localSystem, settled, type System } from '../support/system.ts';
+
+const cleanUps: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
+});
+function folder(): string {
+  const made = temporaryFolder();
+  cleanUps.push(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+async function start(dataDir: string): Promise<{ runtime: StartedRuntime; system: System }> {
+  const runtime = await startRuntime({ dataDir });
+  cleanUps.push(() => runtime.end('SIGKILL').then(() => undefined));
+  return { runtime, system: await localSystem(runtime.url) };
+}
+
+/** Processes whose command line names a data directory, the test's own aside. */
+function processesOf(dataDir: string): string[] {
+  return execFileSync('ps', ['-eo', 'pid=,command='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(dataDir) && !line.includes('ps -eo'));
+}
+
+const placeMany = (system: System, count: number): Promise<string[]> =>
+  Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const { body } = await system.api.place({
+        customerId: `c${i}`,
+        items: [{ sku: 'tea', qty: 1, price: 100 }],
+        payment: { token: i % 3 === 0 ? 'tok_declined' : 'tok_ok' },
+      });
+      return body.orderId as string;
+    }),
+  );
+
+describe('stopping', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('on %s leaves no child and exits with 0', async (signal) => {
+    const { runtime } = await start(folder());
+    expect(processesOf(runtime.dataDir).length).toBeGreaterThan(12);
+    expect(await runtime.end(signal)).toBe(0);
+    expect(runtime.output()).toContain('stopped');
+    expect(processesOf(runtime.dataDir)).toEqual([]);
+  });
+});
+
+describe('killed with -9 in the middle of its orders and started again', () => {
+  it.each<[string, (runtime: StartedRuntime) => void]>([
+    ['the parent alone', (runtime) => process.kill(runtime.process.pid!, 'SIGKILL')],
+    ['its whole process group', (runtime) => process.kill(-runtime.process.pid!, 'SIGKILL')],
+    [
+      'everything, the process that cleans up too',
+      ({ dataDir }) => {
+        for (const line of processesOf(dataDir)) process.kill(Number(line.trim().split(' ')[0]), 'SIGKILL');
+      },
+    ],
+  ])('%s: it keeps every order, finishes the open ones and leaves no orphan', async (_, kill) => {
+    const dataDir = folder();
+    const first = await start(dataDir);
+    await first.system.api.setStock('tea', 40);
+    const ids = await placeMany(first.system, 30);
+    kill(first.runtime);
+    await eventually(() => Promise.resolve(expect(processesOf(dataDir)).toEqual([])));
+
+    const second = await start(dataDir);
+    const orders = await Promise.all(ids.map((id) => settled(second.system, id)));
+    expect(orders.filter(({ status }) => status === 'CONFIRMED')).toHaveLength(20);
+    await auditBooks(second.system, new Map([['tea', 40]]));
+  });
+
+  it('does not publish what it had published', async () => {
+    const dataDir = folder();
+    const first = await start(dataDir);
+    const [id] = await placeMany(first.system, 1);
+    await settled(first.system, id!);
+    await eventually(async () => {
+      const { body } = await first.system.api.get(`/orders/${id}/timeline`);
+      expect(body.entries.every(({ status }: { status: string }) => status === 'SENT')).toBe(true);
+    });
+    await first.runtime.end('SIGKILL');
+    const second = await start(dataDir);
+    // Out of stock: placed, rejected, failed.
+    const [later] = await placeMany(second.system, 1);
+    await settled(second.system, later!);
+    await eventually(async () => {
+      const { body } = await second.system.api.get('/_local/metrics');
+      const sent = body.metrics.find(({ name }: { name: string }) => name === 'OutboxRowsSent');
+      expect(sent?.sum).toBe(3);
+    });
+  });
+});
+
+describe('an environment that is killed', () => {
+  it('in the middle of its work costs a retry, not an order', async () => {
+    const { system } = await start(folder());
+    await system.api.setStock('tea', 100);
+    const ids = await placeMany(system, 20);
+    const { body } = await system.api.get('/_local/functions');
+    for (const name of ['inventory', 'payment', 'order-saga', 'outbox-publisher']) {
+      for (const pid of body[name].pids as number[]) process.kill(pid, 'SIGKILL');
+    }
+    const orders = await Promise.all(ids.map((id) => settled(system, id)));
+    expect(orders.map(({ status }) => status).toSorted()).toEqual([...Array(13).fill('CONFIRMED'), ...Array(7).fill('FAILED')]);
+    await auditBooks(system, new Map([['tea', 100]]));
+  });
+});
+
+describe('starting', () => {
+  async function refused(options: Parameters<typeof spawnRuntime>[0]): Promise<string> {
+    const attempt = spawnRuntime(options);
+    expect(await attempt.exited).toBe(1);
+    await eventually(() => Promise.resolve(expect(attempt.output()).not.toBe('')));
+    expect(attempt.output()).not.toContain('    at ');
+    expect(processesOf(attempt.dataDir)).toEqual([]);
+    return attempt.output();
+  }
+
+  it('says that a port is taken, and which one to try', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    cleanUps.push(() => void other.close());
+    const { port } = other.address() as { port: number };
+    expect(await refused({ dataDir: folder(), env: { PORT: String(port) } })).toContain(
+      `port ${port} is taken or not allowed. Choose another one: PORT=${port + 1} npm start`,
+    );
+  });
+
+  it('does not share a data directory', async () => {
+    const { runtime } = await start(folder());
+    const attempt = spawnRuntime({ dataDir: runtime.dataDir });
+    expect(await attempt.exited).toBe(1);
+    expect(attempt.output()).toContain(`${runtime.dataDir} is in use by process ${runtime.process.pid}`);
+  });
+
+  it('from nothing deletes what is the runtime’s and refuses what is not', async () => {
+    const dataDir = folder();
+    const first = await start(dataDir);
+    const [id] = await placeMany(first.system, 1);
+    await first.runtime.end();
+    const fresh = await startRuntime({ dataDir, args: ['--stage', 'test', '--fresh'] });
+    cleanUps.push(() => fresh.end('SIGKILL').then(() => undefined));
+    expect((await (await localSystem(fresh.url)).api.order(id!)).status).toBe(404);
+    await fresh.end();
+    writeFileSync(join(dataDir, 'thesis.doc'), 'years of work');
+    expect(await refused({ dataDir, args: ['--fresh'] })).toContain('it holds thesis.doc, which is not the runtime’s'.replace('’', "'"));
+    expect(existsSync(join(dataDir, 'thesis.doc'))).toBe(true);
+  });
+
+  it('from nothing refuses endpoints that are not on this machine', async () => {
+    expect(
+      await refused({
+        dataDir: folder(),
+        args: ['--fresh'],
+        env: { AWS_ENDPOINT_URL_DYNAMODB: 'https://dynamodb.us-east-1.amazonaws.com' },
+      }),
+    ).toContain('it deletes data only on this machine');
+  });
+
+  it('names an option that is wrong', async () => {
+    expect(await refused({ dataDir: folder(), args: ['--stage', 'prod'] })).toContain('--stage prod: takes real money');
+  });
+
+  it('tells an old Node what to do', () => {
+    // The check itself runs on any Node; here an old version is pretended.
+    const dir = folder();
+    mkdirSync(join(dir, 'bin'));
+    const script = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' }); await import(${JSON.stringify(join(import.meta.dirname, '../../bin/local.mjs'))});`;
+    writeFileSync(join(dir, 'old.mjs'), script);
+    try {
+      execFileSync(process.execPath, [join(dir, 'old.mjs')], { encoding: 'utf8', stdio: 'pipe' });
+      expect.unreachable();
+    } catch (error) {
+      expect((error as { stderr: string }).stderr).toContain('npm ci && npm start');
+    }
+  });
+});
