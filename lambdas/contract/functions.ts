@@ -111,5 +111,3 @@ export const functions = {
 } as const satisfies Record<string, FunctionDefinition> & Record<Consumer, FunctionDefinition>;
 
 export type FunctionName = keyof typeof functions;
-/** A function's environment after parsing. */
-export type EnvironmentOf<Name extends FunctionName> = z.infer<(typeof functions)[Name]['environment']>;

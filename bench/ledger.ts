@@ -1,0 +1,72 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { json, placeOrder, whenSettled } from './load.ts';
+
+/** What one confirmed one-line order costs at one function. */
+export interface StepCost {
+  readonly step: string;
+  readonly calls: number;
+  readonly writeUnits: number;
+  readonly readUnits: number;
+  /** SendMessageBatch by the function; receives and deletes of its event source. */
+  readonly sqsRequests: number;
+  readonly invocations: number;
+}
+
+interface Usage {
+  readonly calls: number;
+  readonly readUnits: number;
+  readonly writeUnits: number;
+}
+
+const sample = 20;
+const consumers = new Set(['order-saga', 'inventory', 'payment', 'shipping', 'notification', 'order-view']);
+const steps = ['place-order', 'outbox-publisher', 'inventory', 'order-saga', 'payment', 'shipping', 'notification', 'order-view'];
+
+/**
+ * Places orders one at a time with metering on, and divides what every function used by their number.
+ * One at a time is the dearest case: no batch holds more than one message. The sandbox's own books are left out.
+ */
+export async function measureLedger(url: string): Promise<StepCost[]> {
+  const orderOnce = async (): Promise<void> => {
+    await whenSettled(url, await placeOrder(url, 'ledger'));
+    // The last messages (read model, notification, SENT marks) follow the settlement.
+    await pause(400);
+  };
+  await json(`${url}/_local/usage`, 'PUT');
+  await orderOnce();
+  await json(`${url}/_local/usage`, 'DELETE');
+  const before = await invocations(url);
+  for (let i = 0; i < sample; i++) await orderOnce();
+  const { body } = await json(`${url}/_local/usage`);
+  const after = await invocations(url);
+  const usage = Object.entries(body as Record<string, Usage>).map(([key, value]) => {
+    const [caller, operation, table] = key.split(' ') as [string, string, string];
+    return { caller, operation, table, ...value };
+  });
+  return steps.map((step) => {
+    const mine = usage.filter(({ caller, table }) => caller === step && !table.includes('SandboxLedger'));
+    const queues = /^(SendMessage|ChangeMessage)/;
+    const dynamo = mine.filter(({ operation }) => !queues.test(operation));
+    const sum = (rows: typeof mine, pick: (row: Usage) => number): number => rows.reduce((total, row) => total + pick(row), 0) / sample;
+    const invoked = (after[step]! - before[step]!) / sample;
+    return {
+      step,
+      calls: sum(dynamo, ({ calls }) => calls),
+      writeUnits: sum(dynamo, ({ writeUnits }) => writeUnits),
+      readUnits: sum(dynamo, ({ readUnits }) => readUnits),
+      sqsRequests:
+        sum(
+          mine.filter(({ operation }) => queues.test(operation)),
+          ({ calls }) => calls,
+        ) + (consumers.has(step) ? 2 * invoked : 0),
+      invocations: invoked,
+    };
+  });
+}
+
+async function invocations(url: string): Promise<Record<string, number>> {
+  const { body } = await json(`${url}/_local/functions`);
+  return Object.fromEntries(
+    Object.entries(body as Record<string, { invocations: number }>).map(([name, { invocations: count }]) => [name, count]),
+  );
+}

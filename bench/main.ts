@@ -1,0 +1,136 @@
+/** `npm run bench`: measures, and writes bench/results/latest.json and bench/results/latest.md. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { measureBundles, type BundleResult } from './bundles.ts';
+import { costPerMillion, type CostLine } from './cost.ts';
+import { measureLedger, type StepCost } from './ledger.ts';
+import { json, runLoad, type LoadResult } from './load.ts';
+import { root, startBenchRuntime } from './runtime.ts';
+
+interface Results {
+  readonly machine: string;
+  readonly measuredAt: string;
+  readonly readySeconds: number;
+  readonly memoryMb: { readonly idle: number; readonly afterLoad: number };
+  readonly load: readonly LoadResult[];
+  readonly steps: readonly StepCost[];
+  readonly cost: readonly CostLine[];
+  readonly bundles: readonly BundleResult[];
+}
+
+const loads = [
+  { clients: 1, orders: 60 },
+  { clients: 16, orders: 320 },
+  { clients: 64, orders: 640 },
+] as const;
+
+const log = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function measure(): Promise<Results> {
+  log('bundles and init times …');
+  const bundles = measureBundles();
+  log('starting the local runtime …');
+  const runtime = await startBenchRuntime();
+  try {
+    const idle = runtime.memoryMb();
+    await json(`${runtime.url}/admin/stock/coffee`, 'PUT', { available: 1_000_000 });
+    await runLoad(runtime.url, 4, 40);
+    const load: LoadResult[] = [];
+    for (const { clients, orders } of loads) {
+      log(`${orders} orders from ${clients} clients …`);
+      load.push(await runLoad(runtime.url, clients, orders));
+    }
+    const afterLoad = runtime.memoryMb();
+    log('units and calls per order …');
+    const steps = await measureLedger(runtime.url);
+    const [processor] = cpus();
+    return {
+      machine: `${cpus().length} × ${processor?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`,
+      measuredAt: new Date().toISOString().slice(0, 10),
+      readySeconds: runtime.readySeconds,
+      memoryMb: { idle, afterLoad },
+      load,
+      steps,
+      cost: costPerMillion(steps),
+      bundles,
+    };
+  } finally {
+    await runtime.stop();
+  }
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cell = (value: string | number): string => (typeof value === 'number' ? String(Math.round(value * 10) / 10) : value);
+  return [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows.map((row) => row.map(cell))]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+}
+
+function report({ machine, measuredAt, readySeconds, memoryMb, load, steps, cost, bundles }: Results): string {
+  const sum = (pick: (step: StepCost) => number): number => steps.reduce((total, step) => total + pick(step), 0);
+  const dollars = cost.reduce((total, line) => total + line.dollars, 0);
+  return `# Benchmark
+
+Measured ${measuredAt} on ${machine}, the local runtime with everything on that machine: its rates are a laptop's, its units and calls are AWS's.
+\`npm run bench\` measures again. docs/costs.md reads these numbers.
+
+Ready ${readySeconds.toFixed(1)} s after the command; memory of all processes ${memoryMb.idle} MB idle, ${memoryMb.afterLoad} MB after the load.
+
+## Rates
+
+${table(
+  ['clients', 'orders', 'accepted / s', 'accept p50 ms', 'accept p99 ms', 'settled / s', 'settle p50 ms', 'settle p99 ms'],
+  load.map((l) => [
+    String(l.clients),
+    String(l.orders),
+    l.acceptedPerSecond,
+    l.acceptP50Ms,
+    l.acceptP99Ms,
+    l.settledPerSecond,
+    l.settleP50Ms,
+    l.settleP99Ms,
+  ]),
+)}
+
+## One confirmed one-line order, by step
+
+One order at a time, so that every batch holds one message: the dearest case. The sandbox ledger is left out.
+
+${table(
+  ['step', 'DynamoDB calls', 'write units', 'read units', 'SQS requests', 'invocations'],
+  [
+    ...steps.map((s) => [s.step, s.calls, s.writeUnits, s.readUnits, s.sqsRequests, s.invocations]),
+    [
+      '**sum**',
+      sum((s) => s.calls),
+      sum((s) => s.writeUnits),
+      sum((s) => s.readUnits),
+      sum((s) => s.sqsRequests),
+      sum((s) => s.invocations),
+    ],
+  ],
+)}
+
+## Dollars per million orders
+
+us-east-1, November 2026, without free tiers. Lines marked "assumed" rest on an assumption that only AWS can confirm.
+
+${table(['what', 'arithmetic', '$'], [...cost.map((line) => [line.what, line.arithmetic, line.dollars]), ['**sum**', '', dollars]])}
+
+## Bundles
+
+${table(
+  ['function', 'KB', 'init ms (median of 15 fresh processes)'],
+  bundles.map((b) => [b.name, b.kilobytes, b.initMs]),
+)}
+`;
+}
+
+const results = await measure();
+const folder = join(root, 'bench/results');
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, 'latest.json'), `${JSON.stringify(results, null, 2)}\n`);
+const text = report(results);
+writeFileSync(join(folder, 'latest.md'), text);
+process.stdout.write(text);

@@ -1,0 +1,147 @@
+/** `npm run demo`: tells, against a running local system, what happens to orders when things go right and wrong. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectDemo, type DemoApi, type OrderAnswer } from './api.ts';
+
+const base = process.env['ORDER_SAGA_URL'] ?? `http://localhost:${process.env['PORT'] ?? '3000'}`;
+const say = (line = ''): void => void process.stdout.write(`${line}\n`);
+/** A run of its own: names that no other run used. */
+const run = randomUUID().slice(0, 6);
+const settleWithinMs = 120_000;
+
+interface Scene {
+  readonly title: string;
+  readonly order: Readonly<Record<string, unknown>>;
+  /** What must have become of it; undefined where two buyers race. */
+  readonly expected?: string;
+  readonly key?: string;
+}
+
+const price = 1200;
+const line = (sku: string): object => ({ items: [{ sku: `${sku}-${run}`, qty: 1, price }] });
+
+async function main(): Promise<void> {
+  const api = await connectDemo(base);
+  const stock = new Map([
+    [`last-one-${run}`, 1],
+    [`mug-${run}`, 20],
+  ]);
+  say(`\nOrder Saga at ${base}. Stock: one "last-one", twenty mugs.`);
+  for (const [sku, available] of stock) await api.setStock(sku, available);
+
+  const placed: string[] = [];
+  const tell = async (scene: Scene): Promise<OrderAnswer> => {
+    say(`\n■ ${scene.title}`);
+    const { body } = await api.place(scene.order, scene.key ?? randomUUID());
+    const order = await follow(api, body.orderId);
+    if (!placed.includes(order.orderId)) placed.push(order.orderId);
+    if (scene.expected !== undefined && outcomeOf(order) !== scene.expected) {
+      throw new Error(`expected ${scene.expected}, but the order ended in ${outcomeOf(order)}`);
+    }
+    return order;
+  };
+
+  say('\n■ Two buyers want the last one, at the same time');
+  const buyers = await Promise.all(
+    ['ada', 'grace'].map(async (customerId) => {
+      const { body } = await api.place({ customerId, ...line('last-one') }, randomUUID());
+      return body.orderId;
+    }),
+  );
+  placed.push(...buyers);
+  const race = [await follow(api, buyers[0]!), await follow(api, buyers[1]!)];
+  if (race.map(outcomeOf).toSorted().join() !== 'CONFIRMED,OUT_OF_STOCK') throw new Error('the last one was not sold exactly once');
+
+  await tell({
+    title: 'A card is declined: the reserved stock goes back',
+    order: { ...line('mug'), payment: { token: 'tok_declined' } },
+    expected: 'PAYMENT_DECLINED',
+  });
+  await tell({
+    title: 'Nobody delivers to 00000: the money goes back, then the stock',
+    order: { ...line('mug'), shipTo: { postalCode: '00000' } },
+    expected: 'UNDELIVERABLE',
+  });
+
+  const key = randomUUID();
+  const order = { customerId: 'ada', ...line('mug') };
+  const first = await tell({ title: 'The same request is sent twice: one order', order, key, expected: 'CONFIRMED' });
+  const again = await api.place(order, key);
+  say(
+    `    sent again → ${again.status}, the same order ${again.body.orderId === first.orderId ? 'yes' : 'NO'}, marked as a replay ${again.replayed ? 'yes' : 'NO'}`,
+  );
+  const other = await api.place({ ...order, email: 'ada@example.com' }, key);
+  say(`    another body under the same key → ${other.status} (${other.body.detail ?? ''})`);
+  if (again.body.orderId !== first.orderId || !again.replayed || other.status !== 422)
+    throw new Error('a repeated request was not recognised');
+
+  await tell({
+    title: 'The gateway charges, but its answer is lost: it is asked again under the same key, and charges once',
+    order: { ...line('mug'), payment: { token: 'tok_lost_response' } },
+    expected: 'CONFIRMED',
+  });
+  await tell({
+    title: 'A flaky gateway fails twice, then works: retried with backoff',
+    order: { ...line('mug'), payment: { token: 'tok_flaky' } },
+    expected: 'CONFIRMED',
+  });
+
+  await addUp(api, stock, placed);
+}
+
+const outcomeOf = ({ status, failure }: OrderAnswer): string => failure?.code ?? status;
+
+/** Prints an order's messages as they are committed, until it settles. */
+async function follow(api: DemoApi, orderId: string): Promise<OrderAnswer> {
+  say(`    order ${orderId}`);
+  const deadline = Date.now() + settleWithinMs;
+  let printed = 0;
+  for (;;) {
+    const order = await api.order(orderId);
+    const entries = await api.timeline(orderId);
+    for (const { type, source, committedAt } of entries.slice(printed)) {
+      const after = Date.parse(committedAt) - Date.parse(order.placedAt);
+      say(`    ${`+${after} ms`.padStart(10)}  ${type.padEnd(22)} by ${source}`);
+    }
+    printed = entries.length;
+    if (order.settledAt !== undefined) {
+      say(`    ⇒ ${order.status}${order.failure ? `: ${order.failure.code} (${order.failure.detail})` : ''}`);
+      return order;
+    }
+    if (Date.now() > deadline)
+      throw new Error(`order ${orderId} has not settled within ${settleWithinMs / 1000} s; it is at ${order.step}`);
+    await pause(100);
+  }
+}
+
+/** Stock and money of this run, from the tables and the gateway's books. */
+async function addUp(api: DemoApi, stock: ReadonlyMap<string, number>, placed: readonly string[]): Promise<void> {
+  say('\n■ Do stock and money add up?');
+  const orders = await Promise.all(placed.map((id) => api.order(id)));
+  const confirmed = orders.filter(({ status }) => status === 'CONFIRMED');
+  let right = true;
+  const check = (what: string, holds: boolean): void => {
+    right &&= holds;
+    say(`    ${holds ? '✓' : '✗'} ${what}`);
+  };
+  for (const [sku, set] of stock) {
+    const { available, reserved } = await api.stock(sku);
+    check(`${sku}: ${available} available + ${reserved} reserved = ${set} set`, available + reserved === set);
+  }
+  const ledger = (await api.ledger()).filter(({ orderId }) => placed.includes(orderId));
+  const sum = (kind: string): number => ledger.filter((entry) => entry.kind === kind).reduce((total, { amount }) => total + amount, 0);
+  const sold = confirmed.reduce((total, order) => total + order.total, 0);
+  check(
+    `${sum('capture')} captured − ${sum('refund')} refunded = ${sold}, the total of ${confirmed.length} confirmed orders`,
+    sum('capture') - sum('refund') === sold,
+  );
+  if (!right) throw new Error('the books do not balance');
+  say('');
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`\n${(error as Error).message}\n\n`);
+  process.exitCode = 1;
+}
