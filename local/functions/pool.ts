@@ -1,8 +1,12 @@
+import { availableParallelism } from 'node:os';
 import type { Processes } from '../processes.ts';
 import { Environment, type EnvironmentHooks, type Invocation, type LocalFunction } from './environment.ts';
 
-/** A laptop has few cores: beyond this many environments a function's invocations wait for one. */
-const mostEnvironments = 3;
+/** Beyond this many environments a function's invocations wait for one: a laptop has few cores, and each costs 100 MB. */
+const mostEnvironments = Math.max(2, Math.min(4, availableParallelism()));
+
+/** Environments that have not been needed for this long are ended, all but one, as Lambda does after some minutes. */
+const idleMs = 20_000;
 
 /** The execution environments of one function: reused when idle, added under load, replaced when they die or their code changes. */
 export class FunctionPool {
@@ -11,6 +15,7 @@ export class FunctionPool {
   #idle: Environment[] = [];
   readonly #busy = new Set<Environment>();
   readonly #waiting: (() => void)[] = [];
+  #reclaiming: NodeJS.Timeout | undefined;
   invocations = 0;
 
   constructor(fn: LocalFunction, awsEndpoint: string, processes: Processes, hooks: EnvironmentHooks) {
@@ -54,7 +59,13 @@ export class FunctionPool {
       else if (fn === this.#fn) this.#idle.push(environment);
       else environment.kill();
       this.#waiting.shift()?.();
+      clearTimeout(this.#reclaiming);
+      this.#reclaiming = setTimeout(() => this.#reclaim(), idleMs).unref();
     }
+  }
+
+  #reclaim(): void {
+    for (const environment of this.#idle.splice(1)) environment.kill();
   }
 
   /** Runs the next invocations on other code; those under way end on theirs. */
