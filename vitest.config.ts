@@ -5,6 +5,7 @@ process.env['CDK_VALIDATION'] ??= 'false';
 
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/style/**/*.test.ts'], pool: 'threads', isolate: false } },
       { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], pool: 'threads', isolate: false, testTimeout: 60_000 } },

@@ -35,7 +35,10 @@ function initTime(name: FunctionName, file: string): number {
   const script = `const t = performance.now(); await import(${JSON.stringify(pathToFileURL(file).href)}); console.log(performance.now() - t); process.exit()`;
   // Any text passes for a table's name; the loading is what is measured.
   const variables = Object.fromEntries(
-    Object.keys(functions[name].environment.shape).map((key) => [key, key === 'QUEUE_URLS' ? '{}' : /URL$/.test(key) ? 'http://x' : 'x']),
+    Object.keys(functions[name].environment.shape).map((key) => [
+      key,
+      key === 'QUEUE_URLS' ? '{}' : key.endsWith('URL') ? 'http://x' : 'x',
+    ]),
   );
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
     encoding: 'utf8',

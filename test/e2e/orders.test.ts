@@ -163,7 +163,7 @@ describe('reading', () => {
     await eventually(async () => {
       const { orders } = await listed('');
       expect(orders.map((order: { orderId: string; status: string }) => [order.orderId, order.status])).toEqual(
-        ids.map((id, i) => [id, i < 3 ? 'CONFIRMED' : 'FAILED']).reverse(),
+        ids.map((id, i) => [id, i < 3 ? 'CONFIRMED' : 'FAILED']).toReversed(),
       );
     });
     const failed = await listed('&status=FAILED');

@@ -1,7 +1,10 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
-import { itemsOf, localSystem, settled, unique, type System } from '../support/system.ts';
+import { itemsOf, localSystem, queueDepth, settled, unique, type System } from '../support/system.ts';
 
 let runtime: StartedRuntime;
 let system: System;
@@ -75,7 +78,7 @@ describe('bad input is refused with a problem that names the field', () => {
     ['an infinite number', '{"items":[{"sku":"a","qty":1e999,"price":1}]}', {}, 400, 'items.0.qty'],
     ['an overflowing total', order({ items: [{ sku: 'a', qty: 2, price: Number.MAX_SAFE_INTEGER }] }), {}, 400, 'items'],
     ['one SKU at two prices', order({ items: [line, { ...line, price: 1 }] }), {}, 400, 'items.1.price'],
-    ['41 lines', order({ items: Array(41).fill(line) }), {}, 400, 'items'],
+    ['41 lines', order({ items: Array.from({ length: 41 }, () => line) }), {}, 400, 'items'],
     ['an emoji as SKU', order({ items: [{ ...line, sku: '☕🍵' }] }), {}, 400, 'items.0.sku'],
     ['a lone surrogate', '{"items":[{"sku":"a","qty":1,"price":1}],"shipTo":{"name":"a\\ud800b"}}', {}, 400, 'shipTo.name'],
     ['a noncharacter', order({ shipTo: { city: 'a\uFFFFb' } }), {}, 400, 'shipTo.city'],
@@ -169,5 +172,41 @@ describe('the runtime’s own pages', () => {
       status: 403,
     });
     expect(await system.api.get('/_local/nothing')).toMatchObject({ status: 404 });
+  });
+});
+
+describe('the sample events', () => {
+  const folder = join(import.meta.dirname, '../../events');
+  it.each(readdirSync(folder))('%s is what its function understands', async (file) => {
+    const event = readFileSync(join(folder, file), 'utf8');
+    const { body } = await system.api.request('POST', `/_local/functions/${file.replace('.json', '')}`, { body: event });
+    expect(body).toMatchObject({ ok: true });
+    const { statusCode = 200, batchItemFailures = [] } = body.payload as { statusCode?: number; batchItemFailures?: unknown[] };
+    expect(statusCode).toBeLessThan(300);
+    expect(batchItemFailures).toEqual([]);
+  });
+
+  it('leave nothing dead behind', async () => {
+    expect(await queueDepth(system, 'InventoryDeadLetterQueueUrl')).toBe(0);
+    expect(await queueDepth(system, 'OrderViewDeadLetterQueueUrl')).toBe(0);
+  });
+});
+
+describe('the demo', () => {
+  it('tells its story to the end: the books balance', () => {
+    const output = execFileSync(process.execPath, [join(import.meta.dirname, '../../demo/main.ts')], {
+      encoding: 'utf8',
+      env: { ...process.env, ORDER_SAGA_URL: system.url },
+    });
+    expect(output).toContain('Do stock and money add up?');
+    expect(output).not.toContain('✗');
+  });
+
+  it('says how to start a system when there is none', () => {
+    const attempt = spawnSync(process.execPath, [join(import.meta.dirname, '../../demo/main.ts')], {
+      encoding: 'utf8',
+      env: { ...process.env, ORDER_SAGA_URL: 'http://127.0.0.1:1' },
+    });
+    expect(attempt).toMatchObject({ status: 1, stderr: expect.stringContaining('Start one in another terminal: npm start') });
   });
 });
