@@ -94,9 +94,11 @@ export class OrderStack extends Stack {
     notification.function.allow(['dynamodb:PutItem'], notifications.tableArn);
     if (props.emailSender) {
       notification.function.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], notifications.tableArn);
+      // SES checks the identity that is verified: the address itself or its domain.
+      const identities = [props.emailSender, props.emailSender.slice(props.emailSender.indexOf('@') + 1)];
       notification.function.allow(
         ['ses:SendEmail'],
-        this.formatArn({ service: 'ses', resource: 'identity', resourceName: props.emailSender }),
+        ...identities.map((resourceName) => this.formatArn({ service: 'ses', resource: 'identity', resourceName })),
       );
     }
     const view = this.#consumer('order-view', props, { ORDER_VIEW_TABLE: orderView.tableName });

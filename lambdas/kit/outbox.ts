@@ -120,7 +120,7 @@ export async function markSent(context: OutboxContext, row: OutboxRow): Promise<
     remove: [...attentionAttributes, ...leaseAttributes],
     from: ['PENDING', 'FAILED', 'SENDING'],
   });
-  if (changed && row.status !== 'PENDING') report(context, row, 'SENT');
+  if (changed) report(context, row, 'SENT');
 }
 
 /**
@@ -216,6 +216,7 @@ export async function claim(context: OutboxContext, key: OutboxKey, owner: strin
 
 function report(context: OutboxContext, row: OutboxRow, to: RowStatus, lastError?: string): void {
   const fields = { aggregateId: row.aggregateId, messageId: row.messageId, to, attempts: row.attempts ?? 0, lastError };
-  if (to === 'DEAD') context.telemetry.error('outbox row', fields);
-  else context.telemetry.warn('outbox row', fields);
+  // SENT is the ordinary end; everything else is worth a person's look.
+  const level = to === 'SENT' ? 'info' : to === 'DEAD' ? 'error' : 'warn';
+  context.telemetry[level]('outbox row', fields);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
@@ -9,6 +9,7 @@ import { topology } from '../../lambdas/contract/routes.ts';
 import { stageNames, type StageName } from '../../lambdas/contract/stages.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { tables as definitions } from '../../lambdas/contract/tables.ts';
+import { bundleFile } from '../../lib/bundle.ts';
 import { orderApp } from '../../lib/app.ts';
 import { stages } from '../../lib/stage-config.ts';
 
@@ -213,6 +214,12 @@ describe('functions', () => {
     for (const [name, { environment }] of Object.entries(functions)) {
       const given = Object.keys(functionNamed(name)[1].Properties.Environment.Variables).filter((key) => !key.startsWith('POWERTOOLS_'));
       expect(given.toSorted()).toEqual(Object.keys(environment.shape).toSorted());
+    }
+  });
+
+  it('have bundles below 400 KB, so that a cold start is short', () => {
+    for (const name of Object.keys(functions)) {
+      expect({ name, small: statSync(join(outdir, 'dev-0', 'bundles', name, bundleFile)).size < 400_000 }).toEqual({ name, small: true });
     }
   });
 

@@ -1,0 +1,103 @@
+import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
+import { createHttpHandler, Problem, readJson, type HttpHandler } from '../../lambdas/kit/http.ts';
+import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
+import { timelineAnswer } from '../../lambdas/query-orders/answers.ts';
+import { newRow } from '../../lambdas/kit/outbox.ts';
+import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders.ts';
+
+const world = testWorld();
+
+async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2> = {}) {
+  const telemetry = testTelemetry();
+  const event = {
+    routeKey: 'POST /x',
+    rawPath: '/x',
+    headers: {},
+    requestContext: { http: { method: 'POST' } },
+    isBase64Encoded: false,
+    ...changes,
+  } as APIGatewayProxyEventV2;
+  const answer = await createHttpHandler({ routes: { 'POST /x': handler }, telemetry, world })(event, {} as Context);
+  return { ...answer, json: JSON.parse(answer.body!) as unknown, line: telemetry.lines[0]! };
+}
+const failing =
+  (error: Error): HttpHandler =>
+  () =>
+    Promise.reject(error);
+
+describe('an HTTP handler', () => {
+  it('answers JSON with the correlation id, and logs one line with the outcome', async () => {
+    const answer = await ask(() => Promise.resolve({ status: 200, outcome: 'fine', aggregateId: 'a1', body: { ok: true } }), {
+      headers: { 'x-correlation-id': 'c1' },
+    });
+    expect(answer).toMatchObject({
+      statusCode: 200,
+      json: { ok: true },
+      headers: { 'content-type': 'application/json', 'x-correlation-id': 'c1' },
+    });
+    expect(answer.line).toMatchObject({
+      message: 'request',
+      fields: { correlationId: 'c1', aggregateId: 'a1', route: 'POST /x', status: 200, outcome: 'fine' },
+    });
+  });
+
+  it.each([
+    [new TransientError('conflict', 'busy'), 503, 'try-again', '1'],
+    [Object.assign(new Error('slow'), { name: 'ThrottlingException' }), 503, 'try-again', '1'],
+    [new PermanentError('invariant broken: x'), 500, 'internal', undefined],
+    [new TypeError('a bug'), 500, 'internal', undefined],
+    [new Problem(418, 'teapot', 'I am a teapot'), 418, 'teapot', undefined],
+  ])('turns %s into %d %s', async (error, status, slug, retryAfter) => {
+    const answer = await ask(failing(error));
+    expect(answer).toMatchObject({
+      statusCode: status,
+      json: { type: `urn:problem:${slug}`, status },
+      headers: { 'content-type': 'application/problem+json' },
+    });
+    expect(answer.headers!['retry-after']).toBe(retryAfter);
+    if (status >= 500) expect(answer.line.fields['error']).toContain(error.message);
+    // What went wrong inside is for the log, not for the caller.
+    if (status === 500) expect(answer.body).not.toContain(error.message);
+  });
+
+  it('knows only its own routes', async () => {
+    expect(await ask(() => Promise.resolve({ status: 200 }), { routeKey: 'GET /y' })).toMatchObject({ statusCode: 404 });
+  });
+
+  it('reads bodies in base 64, and without a content type', async () => {
+    const read: HttpHandler = (request) =>
+      Promise.resolve({ status: 200, body: readJson(request, z.object({ a: z.string() }), 100).value });
+    const body = Buffer.from('{"a":"é"}').toString('base64');
+    expect(await ask(read, { body, isBase64Encoded: true })).toMatchObject({ statusCode: 200, json: { a: 'é' } });
+    expect(await ask(read, { body: 'x'.repeat(101) })).toMatchObject({ statusCode: 413 });
+  });
+});
+
+describe('cursors', () => {
+  const cursor = { customerId: 'c1', status: 'FAILED', placedOrder: `000001700000000#${anOrder().orderId}` };
+  it('lead on in their own list only', () => {
+    const text = encodeCursor(cursor);
+    expect(decodeCursor(text, 'c1', 'FAILED')).toEqual(cursor);
+    expect(decodeCursor(text, 'c2', 'FAILED')).toBeUndefined();
+    expect(decodeCursor(text, 'c1', undefined)).toBeUndefined();
+    expect(decodeCursor('rubbish', 'c1', 'FAILED')).toBeUndefined();
+    expect(decodeCursor(encodeCursor({ ...cursor, placedOrder: '../x' }), 'c1', 'FAILED')).toBeUndefined();
+  });
+});
+
+describe('a timeline', () => {
+  it('says how many of the order’s messages have expired, and shows what cannot be read', () => {
+    const row = newRow(
+      aMessage('PaymentRequested', { customerId: 'c1', placedAt: 1, amount: 1, currency: 'JPY', token: 't' }, { sequence: 3 }),
+      { source: 's', outboxExpirySeconds: 1, world },
+    );
+    expect(timelineAnswer(anOrder({ version: 3 }), [row, { ...row, body: 'broken' }], false)).toMatchObject({
+      expired: 2,
+      truncated: false,
+      entries: [{ type: 'PaymentRequested', sequence: 3, status: 'PENDING', attempts: 0 }, { type: 'unreadable' }],
+    });
+  });
+});
