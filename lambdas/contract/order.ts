@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { toBase32 } from './core/base32.ts';
 
 /** What the customer is told. PENDING becomes exactly one of the others, once. */
 export const orderStatuses = ['PENDING', 'CONFIRMED', 'FAILED', 'CANCELLED'] as const;
@@ -112,20 +113,12 @@ export interface Order {
   readonly settledAt?: number | undefined;
 }
 
-const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-
-/** `bytes` of a SHA-256 as Crockford's base 32: 26 characters carry 130 bits. */
+/** The end of a SHA-256 in base 32: 26 characters carry 130 bits. */
 function hash32(parts: readonly string[], length: number): string {
   const hash = createHash('sha256');
   // Length-prefixed, so that ("ab", "c") and ("a", "bc") differ.
   for (const part of parts) hash.update(`${Buffer.byteLength(part)}:${part}`);
-  let bits = BigInt(`0x${hash.digest('hex')}`);
-  let text = '';
-  for (let i = 0; i < length; i++) {
-    text += crockford[Number(bits & 31n)];
-    bits >>= 5n;
-  }
-  return text;
+  return toBase32(BigInt(`0x${hash.digest('hex')}`), length);
 }
 
 /** The order's id follows from who orders and under which key, so that a repeated request finds its order without a lookup table. */

@@ -1,28 +1,7 @@
-import { createHash, createHmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { TransientError } from '../contract/core/errors.ts';
 import { environmentCredentials } from './credentials.ts';
-
-/** SHA-256 in the shape that the signer asks for, on Node's own implementation. */
-class Sha256 {
-  readonly #hash;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as Buffer);
-  }
-
-  update(chunk: string | Uint8Array): void {
-    this.#hash.update(chunk);
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(new Uint8Array(this.#hash.digest()));
-  }
-
-  reset(): void {
-    throw new Error('a hash is used once');
-  }
-}
+import { Sha256 } from './sha256.ts';
 
 export interface AwsCall {
   /** Signing name, such as `secretsmanager`. */

@@ -1,4 +1,5 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { fromBase32 } from '../contract/core/base32.ts';
 import { coreMetrics, type MetricDefinition } from '../contract/core/metrics.ts';
 import { attentionKey, attentionShards, type AttentionState, type OutboxKey } from '../contract/core/tables.ts';
 import type { Database } from './aws.ts';
@@ -150,11 +151,9 @@ export async function countIndex(
   return count;
 }
 
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-
 /** The milliseconds inside a time-ordered id. */
 export function timeOfId(messageId: string): number {
-  return Array.from(messageId.slice(0, 10)).reduce((time, character) => time * 32 + alphabet.indexOf(character), 0);
+  return fromBase32(messageId.slice(0, 10));
 }
 
 export function reportGauges(outbox: OutboxContext, gauges: OutboxGauges): void {

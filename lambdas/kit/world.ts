@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { toBase32 } from '../contract/core/base32.ts';
 
 /**
  * The one door to time, ids and randomness. Everything that asks for them takes a World,
@@ -13,14 +14,6 @@ export interface World {
   newId(): string;
   /** Waits; used for retries of at most 200 ms only, because a waiting function is paid for. */
   pause(milliseconds: number): Promise<void>;
-}
-
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-
-function base32(value: bigint, length: number): string {
-  let text = '';
-  for (let rest = value, i = 0; i < length; i++, rest >>= 5n) text = alphabet[Number(rest & 31n)]! + text;
-  return text;
 }
 
 /**
@@ -42,7 +35,7 @@ export function idSource(now: () => number, random80: () => bigint): () => strin
     } else {
       lastRandom += 1n;
     }
-    return base32(BigInt(lastTime), 10) + base32(lastRandom, 16);
+    return toBase32(BigInt(lastTime), 10) + toBase32(lastRandom, 16);
   };
 }
 

@@ -1,5 +1,6 @@
-import { createHash, createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { Sha256 } from '../../lambdas/kit/sha256.ts';
 
 export interface Answer {
   readonly status: number;
@@ -22,20 +23,6 @@ export interface Placement {
   readonly payment?: { readonly token: string };
   readonly shipTo?: Readonly<Record<string, string>>;
   readonly email?: string;
-}
-
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: unknown) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as Buffer);
-  }
-  update(chunk: Uint8Array | string): void {
-    this.#hash.update(chunk);
-  }
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(new Uint8Array(this.#hash.digest()));
-  }
-  reset(): void {}
 }
 
 /** Talks to the API under a base URL that may carry a path; signs for IAM where `sign` is set. */
@@ -99,7 +86,7 @@ export class ApiClient {
     const signer = new SignatureV4({
       service: 'execute-api',
       region: AWS_REGION,
-      sha256: Sha256 as never,
+      sha256: Sha256,
       credentials: {
         accessKeyId: AWS_ACCESS_KEY_ID ?? '',
         secretAccessKey: AWS_SECRET_ACCESS_KEY ?? '',
