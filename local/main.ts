@@ -14,15 +14,18 @@ export async function main(args: readonly string[]): Promise<void> {
     const runtime = await startLocalRuntime(options, print);
     print(banner(runtime, options, (performance.now() - startedAt) / 1000));
 
+    let stopping = false;
     const stopped = new Promise<number>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
       whenNpmEnds(() => resolve(0));
       void runtime.broken.then((why) => {
-        print(`\n${why}`);
+        // On an orderly stop the emulators end too, and that is nobody's problem.
+        if (!stopping) print(`\n${why}`);
         resolve(1);
       });
     });
     const code = await stopped;
+    stopping = true;
     await runtime.stop();
     print('stopped');
     process.exit(code);

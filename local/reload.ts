@@ -1,9 +1,11 @@
-import { readFileSync, watch } from 'node:fs';
+import { readdirSync, readFileSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { bundleFile, bundleFunctions, projectRoot } from '../lib/bundle.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import type { Print } from './console.ts';
 import type { FunctionPool } from './functions/pool.ts';
+
+const sources = join(projectRoot, 'lambdas');
 
 /** Editors write a file several times; one reload is enough. */
 const settleMs = 150;
@@ -28,12 +30,29 @@ export function watchSources(pools: readonly FunctionPool[], folder: string, pri
     for (const pool of changed) pool.reload(bundles[pool.fn.name as FunctionName]);
     if (changed.length > 0) print(`          reloaded ${changed.map(({ fn }) => fn.name).join(', ')} in ${Date.now() - startedAt} ms`);
   };
-  const watcher = watch(join(projectRoot, 'lambdas'), { recursive: true }, () => {
-    clearTimeout(timer);
-    timer = setTimeout(reload, settleMs);
-  });
+  // One watcher a directory: recursive watching loses files on Linux that an editor replaces instead of rewriting.
+  const watchers = new Map<string, FSWatcher>();
+  const watchFolders = (): void => {
+    for (const entry of readdirSync(sources, { recursive: true, withFileTypes: true })) {
+      if (entry.isDirectory()) watchFolder(join(entry.parentPath, entry.name));
+    }
+  };
+  const watchFolder = (path: string): void => {
+    if (watchers.has(path)) return;
+    const watcher = watch(path, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        watchFolders();
+        reload();
+      }, settleMs);
+    });
+    watcher.on('error', () => watchers.delete(path));
+    watchers.set(path, watcher);
+  };
+  watchFolder(sources);
+  watchFolders();
   return () => {
     clearTimeout(timer);
-    watcher.close();
+    for (const watcher of watchers.values()) watcher.close();
   };
 }

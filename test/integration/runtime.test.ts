@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -47,6 +47,7 @@ describe('stopping', () => {
     expect(processesOf(runtime.dataDir).length).toBeGreaterThan(12);
     expect(await runtime.end(signal)).toBe(0);
     expect(runtime.output()).toContain('stopped');
+    expect(runtime.output()).not.toContain('emulator ended');
     expect(processesOf(runtime.dataDir)).toEqual([]);
   });
 });
@@ -179,5 +180,32 @@ describe('starting', () => {
     } catch (error) {
       expect((error as { stderr: string }).stderr).toContain('npm ci && npm start');
     }
+  });
+});
+
+describe('npm run dev', () => {
+  it('reloads a function when its source changes, and keeps the old one when the new one does not build', async () => {
+    // A copy of the project: no test edits the sources that it runs from.
+    const project = join(import.meta.dirname, '../..');
+    const copy = folder();
+    for (const part of ['bin', 'lambdas', 'lib', 'local', 'package.json'])
+      cpSync(join(project, part), join(copy, part), { recursive: true });
+    symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'));
+    const runtime = await startRuntime({ dataDir: join(copy, 'data'), args: ['--stage', 'test', '--watch'], root: copy });
+    cleanUps.push(() => runtime.end('SIGKILL').then(() => undefined));
+    const system = await localSystem(runtime.url);
+    const file = join(copy, 'lambdas/health/handler.ts');
+    const source = readFileSync(file, 'utf8');
+    const status = async () => (await system.api.get('/health')).body.status;
+    expect(await status()).toBe('ok');
+    writeFileSync(file, source.replace("status: 'ok'", "status: 'changed'"));
+    await eventually(async () => expect(await status()).toBe('changed'));
+    writeFileSync(file, `${source}\nexport const broken = ;`);
+    await eventually(() => Promise.resolve(expect(runtime.output()).toContain('not reloaded: Build failed')));
+    expect(await status()).toBe('changed');
+    // As many editors save: a new file takes the old one's place.
+    writeFileSync(`${file}.new`, source.replace("status: 'ok'", "status: 'changed again'"));
+    renameSync(`${file}.new`, file);
+    await eventually(async () => expect(await status()).toBe('changed again'));
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const root = join(import.meta.dirname, '../..');
+const project = join(import.meta.dirname, '../..');
 
 /** A folder of its own, in memory where the machine has such a place: tests need no durability beyond a killed process. */
 export function temporaryFolder(): string {
@@ -27,10 +27,12 @@ export interface RunOptions {
   readonly dataDir?: string;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** The project that is run; this one by default. */
+  readonly root?: string;
 }
 
 /** Starts the real command in a process group of its own, on a free port, with the durations of the test stage. */
-export function spawnRuntime({ dataDir = temporaryFolder(), args = ['--stage', 'test'], env = {} }: RunOptions = {}): {
+export function spawnRuntime({ dataDir = temporaryFolder(), args = ['--stage', 'test'], env = {}, root = project }: RunOptions = {}): {
   readonly dataDir: string;
   readonly process: ChildProcess;
   readonly output: () => string;
