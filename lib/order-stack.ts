@@ -123,6 +123,9 @@ export class OrderStack extends Stack {
     });
     queryOrders.allow(['dynamodb:GetItem'], orders.tableArn);
     queryOrders.allow(['dynamodb:Query'], outbox.table.tableArn, orderView.tableArn);
+    const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, OUTBOX_TABLE: outbox.table.tableName });
+    cancel.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
+    outbox.grantCommit(cancel);
     const stockAdmin = this.#function('stock-admin', props, { INVENTORY_TABLE: inventory.tableName });
     stockAdmin.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], inventory.tableArn);
     const health = this.#function('health', props, {});
@@ -134,6 +137,7 @@ export class OrderStack extends Stack {
         'GET /orders': { function: queryOrders },
         'GET /orders/{id}': { function: queryOrders },
         'GET /orders/{id}/timeline': { function: queryOrders },
+        'POST /orders/{id}/cancel': { function: cancel },
         'GET /admin/stock/{sku}': { function: stockAdmin },
         'PUT /admin/stock/{sku}': { function: stockAdmin },
         'GET /health': { function: health, open: true },
@@ -147,7 +151,7 @@ export class OrderStack extends Stack {
       publisher,
       relay,
       streamFailures: outbox.streamFailures,
-      functions: [placeOrder, queryOrders, stockAdmin, health, publisher, relay, ...consumers.map((consumer) => consumer.function)],
+      functions: [placeOrder, queryOrders, cancel, stockAdmin, health, publisher, relay, ...consumers.map((consumer) => consumer.function)],
       api,
     };
     addDashboard(this, observed);

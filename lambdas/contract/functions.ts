@@ -78,6 +78,12 @@ export const functions = {
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
     environment: z.object({ ...participant, ORDERS_TABLE: text }),
   },
+  'order-cancel': {
+    entry: 'lambdas/order-saga/cancel-handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.apiTimeoutSeconds,
+    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text }),
+  },
   inventory: {
     entry: 'lambdas/inventory/handler.ts',
     memoryMb: 512,

@@ -8,6 +8,7 @@ export const metrics = {
   /** Placed → settled, ms. */
   settleTime: { name: 'SettleTime', unit: 'Milliseconds' },
   ordersConfirmed: { name: 'OrdersConfirmed', unit: 'Count' },
+  ordersCancelled: { name: 'OrdersCancelled', unit: 'Count' },
   /** With dimension `code`: one of the failure codes. */
   ordersFailed: { name: 'OrdersFailed', unit: 'Count' },
   openOrders: { name: 'OpenOrders', unit: 'Count' },

@@ -11,6 +11,7 @@ export const orderSteps = [
   'RESERVING_STOCK',
   'CAPTURING_PAYMENT',
   'ARRANGING_SHIPMENT',
+  'CALLING_OFF_SHIPMENT',
   'REFUNDING_PAYMENT',
   'RELEASING_STOCK',
   'SETTLED',
@@ -105,6 +106,8 @@ export interface Order {
   readonly shipTo?: ShipTo | undefined;
   readonly email?: string | undefined;
   readonly failure?: OrderFailure | undefined;
+  /** Set when the customer called the order off and it was still possible: it will end CANCELLED. */
+  readonly cancelled?: true | undefined;
   readonly groupId: string;
   readonly correlationId: string;
   /** Milliseconds since 1970. */

@@ -9,7 +9,7 @@ const { STAGE: stage } = readEnvironment('health', functions.health);
 /** Says that the gateway reaches a function. It asks no table: a load balancer must not turn away orders because one is slow. */
 const health: HttpHandler = () => Promise.resolve({ status: 200, outcome: 'healthy', body: { status: 'ok', stage } });
 
-const knownPaths = [/^\/health$/, /^\/orders$/, /^\/orders\/[^/]+$/, /^\/orders\/[^/]+\/timeline$/, /^\/admin\/stock\/[^/]+$/];
+const knownPaths = [/^\/health$/, /^\/orders$/, /^\/orders\/[^/]+$/, /^\/orders\/[^/]+\/(timeline|cancel)$/, /^\/admin\/stock\/[^/]+$/];
 
 /** What no route matches. An HTTP API answers 404 to a wrong method; here the caller learns that only the method is wrong. */
 const noRoute: HttpHandler = (request) => {

@@ -1,11 +1,11 @@
-import { invariant, TransientError } from '../contract/core/errors.ts';
+import { invariant, PermanentError, TransientError } from '../contract/core/errors.ts';
 import { metrics } from '../contract/metrics.ts';
 import type { topology } from '../contract/routes.ts';
 import type { Order } from '../contract/order.ts';
 import type { MakeMessage } from '../kit/message.ts';
 import type { Telemetry } from '../kit/telemetry.ts';
-import { decide, evolve, type Reply, type Transition } from './saga.ts';
-import { commitTransition, loadOrder, type SagaStore } from './store.ts';
+import { decide, evolve, type Cancel, type Reply, type Transition } from './saga.ts';
+import { commitTransition, findOrder, type SagaStore } from './store.ts';
 
 export interface Saga {
   readonly store: SagaStore;
@@ -15,17 +15,24 @@ export interface Saga {
 
 const versionRaces = 3;
 
+/** What became of an input: the order as it is now, and a word for the log line. */
+export interface Advance {
+  readonly order: Order;
+  readonly outcome: string;
+}
+
 /**
- * Lets a reply act on its order: read, decide, commit. A lost version race is never "already done":
- * the order is read and decided on again, and after a few races the message itself is retried.
+ * Lets a reply or a cancellation act on its order: read, decide, commit. A lost version race is never "already done":
+ * the order is read and decided on again, and after a few races the input itself is tried again.
  *
- * @returns a word for the log line
+ * @param load finds the order, or throws what its absence means to the caller
+ * @param causationId of the message or request that is the input
  */
-export async function advance(saga: Saga, reply: Reply): Promise<string> {
+export async function advance(saga: Saga, load: () => Promise<Order>, input: Reply | Cancel, causationId: string): Promise<Advance> {
   for (let race = 0; race < versionRaces; race++) {
-    const order = await loadOrder(saga.store, reply.aggregateId);
-    const decision = decide(order, reply);
-    if (decision.kind === 'ignore') return `ignored: ${decision.why}`;
+    const order = await load();
+    const decision = decide(order, input);
+    if (decision.kind === 'ignore') return { order, outcome: `ignored: ${decision.why}` };
     const after = evolve(order, decision.transition, saga.store.world.now());
     invariant(after.version === order.version + 1, 'a transition is one version');
     const message = saga.makeMessage(decision.transition.type, decision.transition.data, {
@@ -33,14 +40,24 @@ export async function advance(saga: Saga, reply: Reply): Promise<string> {
       sequence: after.version,
       groupId: order.groupId,
       correlationId: order.correlationId,
-      causationId: reply.messageId,
+      causationId,
     });
     if (await commitTransition(saga.store, order, after, message)) {
       reportTransition(saga.telemetry, order, after, decision.transition);
-      return decision.transition.type;
+      return { order: after, outcome: decision.transition.type };
     }
   }
-  throw new TransientError('conflict', `order ${reply.aggregateId} changed ${versionRaces} times while it was decided on`);
+  throw new TransientError('conflict', `an order changed ${versionRaces} times while ${input.type} was decided on`);
+}
+
+/** A reply's whole way, for the queue. @throws PermanentError when there is no such order: a reply to nothing can never be handled */
+export async function hear(saga: Saga, reply: Reply): Promise<string> {
+  const load = async (): Promise<Order> => {
+    const order = await findOrder(saga.store, reply.aggregateId);
+    if (!order) throw new PermanentError(`there is no order ${reply.aggregateId}`);
+    return order;
+  };
+  return (await advance(saga, load, reply, reply.messageId)).outcome;
 }
 
 function reportTransition(telemetry: Telemetry, before: Order, after: Order, transition: Transition): void {
@@ -57,5 +74,6 @@ function reportTransition(telemetry: Telemetry, before: Order, after: Order, tra
   if (after.settledAt === undefined) return;
   telemetry.count(metrics.settleTime, after.settledAt - after.placedAt);
   if (after.status === 'CONFIRMED') telemetry.count(metrics.ordersConfirmed, 1);
-  if (after.failure) telemetry.countBy(metrics.ordersFailed, 1, { code: after.failure.code });
+  if (after.status === 'CANCELLED') telemetry.count(metrics.ordersCancelled, 1);
+  if (after.status === 'FAILED' && after.failure) telemetry.countBy(metrics.ordersFailed, 1, { code: after.failure.code });
 }

@@ -4,7 +4,7 @@ import { durations } from '../contract/stages.ts';
 import { readEnvironment } from '../kit/env.ts';
 import { messageMaker } from '../kit/message.ts';
 import { commitsTo, connect, consumeFrom } from '../kit/wiring.ts';
-import { advance, type Saga } from './advance.ts';
+import { hear, type Saga } from './advance.ts';
 import type { Reply } from './saga.ts';
 
 const environment = readEnvironment('order-saga', functions['order-saga']);
@@ -15,7 +15,7 @@ const saga: Saga = {
   makeMessage: messageMaker(topology, connections.world),
   telemetry: connections.telemetry,
 };
-const onReply = (reply: Reply): Promise<string> => advance(saga, reply);
+const onReply = (reply: Reply): Promise<string> => hear(saga, reply);
 
 export const handler = consumeFrom(environment, topology, stage, connections, {
   StockReserved: onReply,

@@ -15,6 +15,11 @@ export type Reply = Message<
   | 'ShipmentCancelled'
 >;
 
+/** The customer calls the order off. */
+export interface Cancel {
+  readonly type: 'Cancel';
+}
+
 /** What the saga says next: one message, and the step at which it then waits. */
 export type Transition = {
   [Type in MessageType]: {
@@ -24,6 +29,7 @@ export type Transition = {
     readonly status: OrderStatus;
     /** Kept from the moment the order turns, through its compensation, to its end. */
     readonly failure?: OrderFailure;
+    readonly cancelled?: true;
   };
 }[MessageType];
 
@@ -38,10 +44,15 @@ export type Decision =
  *   RESERVING_STOCK ─ reserved → CAPTURING_PAYMENT ─ captured → ARRANGING_SHIPMENT ─ arranged → CONFIRMED
  *        │ rejected                   │ declined                      │ rejected
  *        ▼                            ▼                               ▼
- *      FAILED ◄── released ── RELEASING_STOCK ◄── refunded ── REFUNDING_PAYMENT
+ *      FAILED ◄── released ── RELEASING_STOCK ◄── refunded ── REFUNDING_PAYMENT ◄── called off ── CALLING_OFF_SHIPMENT
+ *
+ * Cancelling turns an order round at any step of the upper row. It undoes every step that was ever requested, whether or
+ * not it is known to have happened: the participants hold a tombstone against what is still on its way.
  */
-export function decide(order: Order, reply: Reply): Decision {
+export function decide(order: Order, reply: Reply | Cancel): Decision {
   switch (reply.type) {
+    case 'Cancel':
+      return cancel(order);
     case 'StockReserved':
       return when(order, 'RESERVING_STOCK', reply, () => requestPayment(order));
     case 'StockRejected':
@@ -55,24 +66,25 @@ export function decide(order: Order, reply: Reply): Decision {
     case 'ShipmentRejected':
       return when(order, 'ARRANGING_SHIPMENT', reply, () => refund(order, { code: 'UNDELIVERABLE', detail: reply.data.reason }));
     case 'PaymentRefunded':
-      return when(order, 'REFUNDING_PAYMENT', reply, () => releaseStock(order, failureOf(order)));
+      return when(order, 'REFUNDING_PAYMENT', reply, () => releaseStock(order));
     case 'StockReleased':
-      return when(order, 'RELEASING_STOCK', reply, () => fail(order, failureOf(order)));
+      return when(order, 'RELEASING_STOCK', reply, () => (order.cancelled ? cancelled(order) : fail(order, failureOf(order))));
     case 'ShipmentCancelled':
-      return { kind: 'ignore', why: 'no step waits for ShipmentCancelled' };
+      return when(order, 'CALLING_OFF_SHIPMENT', reply, () => refund(order));
     default:
       return assertNever(reply, 'reply');
   }
 }
 
 /** The order after a transition. Its version counts up by exactly one, as its message's sequence does. */
-export function evolve(order: Order, { step, status, failure }: Transition, now: number): Order {
+export function evolve(order: Order, { step, status, failure, cancelled: calledOff }: Transition, now: number): Order {
   return {
     ...order,
     step,
     status,
     version: order.version + 1,
     failure: failure ?? order.failure,
+    cancelled: calledOff ?? order.cancelled,
     updatedAt: now,
     settledAt: step === 'SETTLED' ? now : order.settledAt,
   };
@@ -113,18 +125,52 @@ function confirm(order: Order): Transition {
   };
 }
 
-function refund(order: Order, failure: OrderFailure): Transition {
+function refund(order: Order, failure?: OrderFailure): Transition {
   return {
     type: 'RefundRequested',
     data: { ...keysOf(order), ...amountOf(order) },
     step: 'REFUNDING_PAYMENT',
     status: 'PENDING',
-    failure,
+    ...(failure ? { failure } : {}),
   };
 }
 
-function releaseStock(order: Order, failure: OrderFailure): Transition {
-  return { type: 'StockReleaseRequested', data: keysOf(order), step: 'RELEASING_STOCK', status: 'PENDING', failure };
+function releaseStock(order: Order, failure?: OrderFailure): Transition {
+  return {
+    type: 'StockReleaseRequested',
+    data: keysOf(order),
+    step: 'RELEASING_STOCK',
+    status: 'PENDING',
+    ...(failure ? { failure } : {}),
+  };
+}
+
+function callOffShipment(order: Order): Transition {
+  return { type: 'ShipmentCancelRequested', data: keysOf(order), step: 'CALLING_OFF_SHIPMENT', status: 'PENDING' };
+}
+
+function cancelled(order: Order): Transition {
+  return { type: 'OrderCancelled', data: { ...keysOf(order), email: order.email }, step: 'SETTLED', status: 'CANCELLED' };
+}
+
+function cancel(order: Order): Decision {
+  const turn = (transition: Transition): Decision => ({ kind: 'transition', transition: { ...transition, cancelled: true } });
+  switch (order.step) {
+    case 'RESERVING_STOCK':
+      return turn(releaseStock(order));
+    case 'CAPTURING_PAYMENT':
+      return turn(refund(order));
+    case 'ARRANGING_SHIPMENT':
+      return turn(callOffShipment(order));
+    case 'CALLING_OFF_SHIPMENT':
+    case 'REFUNDING_PAYMENT':
+    case 'RELEASING_STOCK':
+      return { kind: 'ignore', why: 'the order is being undone already' };
+    case 'SETTLED':
+      return { kind: 'ignore', why: 'the order is settled' };
+    default:
+      return assertNever(order.step, 'step');
+  }
 }
 
 function fail(order: Order, failure: OrderFailure): Transition {

@@ -6,14 +6,13 @@ import { commit, CommitRefused, type CommitContext } from '../kit/commit.ts';
 
 export type SagaStore = CommitContext & { readonly ordersTable: string };
 
-/** @throws PermanentError when there is no such order: a reply to nothing can never be handled */
-export async function loadOrder(store: SagaStore, orderId: string): Promise<Order> {
+/** @throws PermanentError when the order's shape is one that this code does not know */
+export async function findOrder(store: SagaStore, orderId: string): Promise<Order | undefined> {
   const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
-  if (!Item) throw new PermanentError(`there is no order ${orderId}`);
-  if (Item['schemaVersion'] !== 1) {
+  if (Item && Item['schemaVersion'] !== 1) {
     throw new PermanentError(`order ${orderId} has schema version ${String(Item['schemaVersion'])}; this code reads version 1`);
   }
-  return Item as unknown as Order;
+  return Item as Order | undefined;
 }
 
 /**
@@ -30,6 +29,7 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
       UpdateExpression: [
         'SET #status = :status, step = :step, version = :next, updatedAt = :updatedAt',
         ...(after.failure ? [', failure = :failure'] : []),
+        ...(after.cancelled ? [', cancelled = :cancelled'] : []),
         ...(settled ? [', settledAt = :settledAt REMOVE openShard'] : []),
       ].join(''),
       ConditionExpression: 'version = :version',
@@ -41,6 +41,7 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
         ':next': after.version,
         ':updatedAt': after.updatedAt,
         ...(after.failure ? { ':failure': after.failure } : {}),
+        ...(after.cancelled ? { ':cancelled': true } : {}),
         ...(settled ? { ':settledAt': after.settledAt } : {}),
       },
     },

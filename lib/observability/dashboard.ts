@@ -27,6 +27,7 @@ export function addDashboard(stack: Stack, { consumers, publisher, functions, ap
     graph('Accepted', [emitted(metrics.ordersAccepted, 'place-order'), emitted(metrics.ordersReplayed, 'place-order')]),
     graph('Outcomes', [
       emitted(metrics.ordersConfirmed, 'order-saga'),
+      emitted(metrics.ordersCancelled, 'order-saga'),
       ...failureCodes.map((code) => emitted(metrics.ordersFailed, 'order-saga', { dimensionsMap: { code }, label: code })),
     ]),
     graph('Placed → settled', [

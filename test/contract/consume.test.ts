@@ -200,6 +200,16 @@ describe('a consumer', () => {
     expect(await consumer()(event({ body: 'poison' }), context)).toEqual({ batchItemFailures: [{ itemIdentifier: 'sqs-0' }] });
   });
 
+  it('keeps its idempotency records apart from those of other consumers: a fanned-out message runs at each of them', async () => {
+    const { messageId } = message();
+    const ran: string[] = [];
+    for (const name of ['inventory', 'order-view']) {
+      const runOnce = runOncePerMessage(tables.client, 'idempotency', name, 3600);
+      await runOnce(messageId, context, () => Promise.resolve(String(ran.push(name))));
+    }
+    expect(ran).toEqual(['inventory', 'order-view']);
+  });
+
   it('refuses to load without a handler for each of its types, or against its policy', () => {
     const options = { consumer: 'inventory', topology, handlers: {} } as never;
     expect(() => createConsumer(options)).toThrow(/no handler for OrderPlaced, StockReleaseRequested/);

@@ -7,7 +7,8 @@ import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
 import { messageMaker } from '../../lambdas/kit/message.ts';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
 import { notify } from '../../lambdas/notification/store.ts';
-import { advance, type Saga } from '../../lambdas/order-saga/advance.ts';
+import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
+import { findOrder } from '../../lambdas/order-saga/store.ts';
 import { applyChange } from '../../lambdas/order-view/store.ts';
 import { changeOf } from '../../lambdas/order-view/view.ts';
 import { acceptOrder } from '../../lambdas/place-order/store.ts';
@@ -126,7 +127,7 @@ describe('the saga’s store', () => {
 
   it('advances an order with exactly one row that carries its new version', async () => {
     const { orderId } = await stored();
-    expect(await advance(saga, reply(orderId))).toBe('PaymentRequested');
+    expect(await hear(saga, reply(orderId))).toBe('PaymentRequested');
     expect(await tables.get('orders', { orderId })).toMatchObject({ step: 'CAPTURING_PAYMENT', version: 2 });
     const rows = await tables.all('outbox');
     expect(rows.map(({ body }) => JSON.parse(body as string))).toMatchObject([
@@ -136,20 +137,37 @@ describe('the saga’s store', () => {
 
   it('ignores a repeated reply and writes nothing', async () => {
     const { orderId } = await stored();
-    await advance(saga, reply(orderId));
-    expect(await advance(saga, reply(orderId))).toBe('ignored: StockReserved while CAPTURING_PAYMENT');
+    await hear(saga, reply(orderId));
+    expect(await hear(saga, reply(orderId))).toBe('ignored: StockReserved while CAPTURING_PAYMENT');
     expect(await tables.all('outbox')).toHaveLength(1);
   });
 
   it('lets one of two racing replies win and decides the other one again', async () => {
     const { orderId } = await stored();
-    const outcomes = await Promise.all([advance(saga, reply(orderId)), advance(saga, reply(orderId))]);
+    const outcomes = await Promise.all([hear(saga, reply(orderId)), hear(saga, reply(orderId))]);
     expect(outcomes.toSorted()).toEqual(['PaymentRequested', 'ignored: StockReserved while CAPTURING_PAYMENT']);
+  });
+
+  it('cancels at any step once, and ends CANCELLED after everything was undone', async () => {
+    const { orderId } = await stored({ step: 'ARRANGING_SHIPMENT', version: 3 });
+    const load = async () => (await findOrder(saga.store, orderId))!;
+    expect(await advance(saga, load, { type: 'Cancel' }, 'request-1')).toMatchObject({
+      outcome: 'ShipmentCancelRequested',
+      order: { step: 'CALLING_OFF_SHIPMENT', cancelled: true },
+    });
+    expect(await advance(saga, load, { type: 'Cancel' }, 'request-2')).toMatchObject({
+      outcome: 'ignored: the order is being undone already',
+    });
+    await hear(saga, aMessage('ShipmentCancelled', {}, { aggregateId: orderId }));
+    await hear(saga, aMessage('PaymentRefunded', { amount: 1, currency: 'JPY' }, { aggregateId: orderId }));
+    await hear(saga, aMessage('StockReleased', {}, { aggregateId: orderId }));
+    expect(await tables.get('orders', { orderId })).toMatchObject({ status: 'CANCELLED', step: 'SETTLED', version: 7, cancelled: true });
+    expect((await said()).toSorted()).toEqual(['OrderCancelled', 'RefundRequested', 'ShipmentCancelRequested', 'StockReleaseRequested']);
   });
 
   it('closes a settled order: it leaves the open index, and says its outcome', async () => {
     const { orderId } = await stored({ step: 'ARRANGING_SHIPMENT', version: 3 });
-    await advance(saga, aMessage('ShipmentArranged', { trackingId: 't' }, { aggregateId: orderId }));
+    await hear(saga, aMessage('ShipmentArranged', { trackingId: 't' }, { aggregateId: orderId }));
     const order = await tables.get('orders', { orderId });
     expect(order).toMatchObject({ status: 'CONFIRMED', version: 4, settledAt: expect.any(Number) });
     expect(order).not.toHaveProperty('openShard');
@@ -161,9 +179,9 @@ describe('the saga’s store', () => {
   });
 
   it('is permanent about an order that does not exist or has an unknown shape', async () => {
-    await expect(advance(saga, reply('ord_NOBODY'))).rejects.toMatchObject({ name: 'PermanentError' });
+    await expect(hear(saga, reply('ord_NOBODY'))).rejects.toMatchObject({ name: 'PermanentError' });
     const { orderId } = await stored({ schemaVersion: 9 as never });
-    await expect(advance(saga, reply(orderId))).rejects.toThrow(/schema version 9/);
+    await expect(hear(saga, reply(orderId))).rejects.toThrow(/schema version 9/);
   });
 });
 

@@ -123,6 +123,45 @@ describe('an order settles', () => {
   });
 });
 
+describe('a customer cancels', () => {
+  const cancel = (orderId: string) => system.api.send('POST', `/orders/${orderId}/cancel`, {});
+
+  it('while the payment is being taken: whatever was taken is refunded, the stock goes back', async () => {
+    const sku = await stocked(2);
+    const orderId = await place(sku, { token: 'tok_slow' });
+    await eventually(async () => expect((await system.api.order(orderId)).body.step).toBe('CAPTURING_PAYMENT'));
+    expect(await cancel(orderId)).toMatchObject({ status: 202, body: { orderId, status: 'PENDING', step: 'REFUNDING_PAYMENT' } });
+    expect((await cancel(orderId)).status).toBe(202);
+    expect(await settled(system, orderId)).toMatchObject({ status: 'CANCELLED', step: 'SETTLED' });
+    expect((await cancel(orderId)).status).toBe(202);
+    expect((await system.api.stock(sku)).body).toMatchObject({ available: 2, reserved: 0 });
+  });
+
+  it('at a moment of chance: every order ends CANCELLED or CONFIRMED, and says so', async () => {
+    const sku = await stocked(50);
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => {
+        const orderId = await place(sku);
+        // Each waits for another number of messages, so that cancellations meet every step.
+        if (i % 4 > 0)
+          await eventually(async () => expect((await typesOf(orderId)).length).toBeGreaterThanOrEqual(i % 4 === 3 ? 6 : 2 * (i % 4)));
+        const { status } = await cancel(orderId);
+        const order = await settled(system, orderId);
+        return { accepted: status === 202, order: order.status as string };
+      }),
+    );
+    for (const { accepted, order } of outcomes) expect(order).toBe(accepted ? 'CANCELLED' : 'CONFIRMED');
+  });
+
+  it('is told 409 once the order is settled, and 404 where there is none', async () => {
+    const sku = await stocked(1);
+    const orderId = await place(sku);
+    await settled(system, orderId);
+    expect(await cancel(orderId)).toMatchObject({ status: 409, body: { type: 'urn:problem:order-settled' } });
+    expect((await cancel('ord_00000000000000000000000000')).status).toBe(404);
+  });
+});
+
 describe('one key, one order', () => {
   it('answers fifty simultaneous requests with one key equally, and makes one order', async () => {
     const sku = await stocked(100);

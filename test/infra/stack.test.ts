@@ -295,6 +295,7 @@ describe('the API', () => {
       'GET /orders': 'AWS_IAM',
       'GET /orders/{id}': 'AWS_IAM',
       'GET /orders/{id}/timeline': 'AWS_IAM',
+      'POST /orders/{id}/cancel': 'AWS_IAM',
       'GET /admin/stock/{sku}': 'AWS_IAM',
       'PUT /admin/stock/{sku}': 'AWS_IAM',
       'GET /health': 'NONE',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MessageType } from '../../lambdas/contract/messages.ts';
 import { orderSteps, type Order } from '../../lambdas/contract/order.ts';
-import { decide, evolve, type Reply } from '../../lambdas/order-saga/saga.ts';
+import { decide, evolve, type Cancel, type Reply } from '../../lambdas/order-saga/saga.ts';
 import { aMessage, anOrder } from '../support/builders.ts';
 
 const money = { amount: 1000, currency: 'JPY' };
@@ -17,7 +17,7 @@ const calledOff = aMessage('ShipmentCancelled', {});
 const allReplies: Reply[] = [reserved, rejected, released, captured, declined, refunded, arranged, undeliverable, calledOff];
 
 /** Given an order, when replies arrive one after the other, then these messages were said and this is the order. */
-function play(given: Order, ...when: Reply[]): { said: MessageType[]; order: Order } {
+function play(given: Order, ...when: (Reply | Cancel)[]): { said: MessageType[]; order: Order } {
   let order = given;
   const said: MessageType[] = [];
   for (const reply of when) {
@@ -65,6 +65,7 @@ describe('the saga', () => {
       RESERVING_STOCK: ['StockReserved', 'StockRejected'],
       CAPTURING_PAYMENT: ['PaymentCaptured', 'PaymentDeclined'],
       ARRANGING_SHIPMENT: ['ShipmentArranged', 'ShipmentRejected'],
+      CALLING_OFF_SHIPMENT: ['ShipmentCancelled'],
       REFUNDING_PAYMENT: ['PaymentRefunded'],
       RELEASING_STOCK: ['StockReleased'],
       SETTLED: [],
@@ -90,6 +91,41 @@ describe('the saga', () => {
     expect(decide(order, reserved)).toMatchObject({ transition: { data: { amount: 1000, currency: 'JPY', token: 'tok_x' } } });
     expect(decide({ ...order, step: 'CAPTURING_PAYMENT' }, captured)).toMatchObject({
       transition: { data: { shipTo: { postalCode: '1000001' }, items: [{ sku: 'coffee', qty: 2 }] } },
+    });
+  });
+
+  describe('cancelled', () => {
+    const cancel: Cancel = { type: 'Cancel' };
+    it.each<[string, (Reply | Cancel)[], MessageType[]]>([
+      ['while stock is reserved', [cancel, released], ['StockReleaseRequested', 'OrderCancelled']],
+      [
+        'while payment is taken',
+        [reserved, cancel, refunded, released],
+        ['PaymentRequested', 'RefundRequested', 'StockReleaseRequested', 'OrderCancelled'],
+      ],
+      [
+        'while the shipment is arranged',
+        [reserved, captured, cancel, calledOff, refunded, released],
+        ['PaymentRequested', 'ShipmentRequested', 'ShipmentCancelRequested', 'RefundRequested', 'StockReleaseRequested', 'OrderCancelled'],
+      ],
+    ])('%s, undoes every step that was requested and ends CANCELLED', (_, inputs, expected) => {
+      const { said, order } = play(anOrder(), ...inputs);
+      expect(said).toEqual(expected);
+      expect(order).toMatchObject({ status: 'CANCELLED', step: 'SETTLED', cancelled: true });
+      expect(order.failure).toBeUndefined();
+    });
+
+    it('lets the replies that are still on their way pass without effect', () => {
+      const { said, order } = play(anOrder(), cancel, reserved, captured, rejected, released, arranged);
+      expect(said).toEqual(['StockReleaseRequested', 'OrderCancelled']);
+      expect(order.status).toBe('CANCELLED');
+    });
+
+    it('a second time, or while it fails, changes nothing; nor does it once it is settled', () => {
+      expect(play(anOrder(), cancel, cancel, released, cancel).said).toEqual(['StockReleaseRequested', 'OrderCancelled']);
+      const failing = play(anOrder(), reserved, declined, cancel, released);
+      expect(failing.order).toMatchObject({ status: 'FAILED', failure: { code: 'PAYMENT_DECLINED' } });
+      expect(play(anOrder(), reserved, captured, arranged, cancel).order.status).toBe('CONFIRMED');
     });
   });
 
