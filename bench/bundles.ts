@@ -9,6 +9,7 @@ import { median } from './runtime.ts';
 
 export interface BundleResult {
   readonly name: string;
+  /** Of 1,024 bytes, as esbuild prints them. */
   readonly kilobytes: number;
   /** Loading the bundle in a fresh process, median. */
   readonly initMs: number;
@@ -24,7 +25,7 @@ export function measureBundles(): BundleResult[] {
     return (Object.keys(functions) as FunctionName[]).map((name) => {
       const file = join(bundles[name], bundleFile);
       const times = Array.from({ length: runs }, () => initTime(name, file));
-      return { name, kilobytes: statSync(file).size / 1000, initMs: median(times) };
+      return { name, kilobytes: statSync(file).size / 1024, initMs: median(times) };
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

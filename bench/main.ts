@@ -121,7 +121,7 @@ ${table(['what', 'arithmetic', '$'], [...cost.map((line) => [line.what, line.ari
 ## Bundles
 
 ${table(
-  ['function', 'KB', 'init ms (median of 15 fresh processes)'],
+  ['function', 'KB (1,024 bytes)', 'init ms (median of 15 fresh processes)'],
   bundles.map((b) => [b.name, b.kilobytes, b.initMs]),
 )}
 `;

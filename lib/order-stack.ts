@@ -4,6 +4,7 @@ import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import { topology, type Consumer as ConsumerName } from '../lambdas/contract/routes.ts';
 import { tables } from '../lambdas/contract/tables.ts';
 import { Consumer } from './constructs/consumer.ts';
+import { everyMinute } from './constructs/every-minute.ts';
 import { Outbox } from './constructs/outbox.ts';
 import { OwnedTable } from './constructs/owned-table.ts';
 import { ServiceApi } from './constructs/service-api.ts';
@@ -126,6 +127,11 @@ export class OrderStack extends Stack {
     const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, OUTBOX_TABLE: outbox.table.tableName });
     cancel.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
     outbox.grantCommit(cancel);
+    const deadlines = this.#function('order-deadlines', props, { ORDERS_TABLE: orders.tableName, OUTBOX_TABLE: outbox.table.tableName });
+    deadlines.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
+    deadlines.allow(['dynamodb:Query'], `${orders.tableArn}/index/open`);
+    outbox.grantCommit(deadlines);
+    everyMinute(this, 'EveryMinute', deadlines);
     const stockAdmin = this.#function('stock-admin', props, { INVENTORY_TABLE: inventory.tableName });
     stockAdmin.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], inventory.tableArn);
     const health = this.#function('health', props, {});
@@ -151,7 +157,17 @@ export class OrderStack extends Stack {
       publisher,
       relay,
       streamFailures: outbox.streamFailures,
-      functions: [placeOrder, queryOrders, cancel, stockAdmin, health, publisher, relay, ...consumers.map((consumer) => consumer.function)],
+      functions: [
+        placeOrder,
+        queryOrders,
+        cancel,
+        deadlines,
+        stockAdmin,
+        health,
+        publisher,
+        relay,
+        ...consumers.map((consumer) => consumer.function),
+      ],
       api,
     };
     addDashboard(this, observed);

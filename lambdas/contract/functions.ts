@@ -84,6 +84,12 @@ export const functions = {
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
     environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text }),
   },
+  'order-deadlines': {
+    entry: 'lambdas/order-saga/deadlines-handler.ts',
+    memoryMb: 512,
+    timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
+    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text }),
+  },
   inventory: {
     entry: 'lambdas/inventory/handler.ts',
     memoryMb: 512,

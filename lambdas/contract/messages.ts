@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { DataOf } from './core/routing.ts';
 import type { Envelope } from './core/envelope.ts';
-import { currencySchema, customerIdSchema, failureCodes, shipToSchema, skuSchema } from './order.ts';
+import { currencySchema, customerIdSchema, failureCodes, shipToSchema, skuSchema, type Order } from './order.ts';
 
 /**
  * What every message of the saga carries, so that the read model finds its item (customer and placement time are its key)
@@ -66,3 +66,14 @@ export type MessageData<Type extends MessageType> = DataOf<typeof messages, Type
 export type Message<Type extends MessageType = MessageType> = {
   [T in Type]: Envelope<T, MessageData<T>>;
 }[Type];
+
+/** What OrderPlaced says of an order: when it is placed, and when its stock is asked for again. */
+export function orderPlaced(order: Order): MessageData<'OrderPlaced'> {
+  return {
+    customerId: order.customerId,
+    placedAt: order.placedAt,
+    currency: order.currency,
+    total: order.total,
+    items: order.items.map(({ sku, qty }) => ({ sku, qty })),
+  };
+}

@@ -11,5 +11,9 @@ export const metrics = {
   ordersCancelled: { name: 'OrdersCancelled', unit: 'Count' },
   /** With dimension `code`: one of the failure codes. */
   ordersFailed: { name: 'OrdersFailed', unit: 'Count' },
+  /** Steps asked again or given up by the deadline sweep. */
+  ordersNudged: { name: 'OrdersNudged', unit: 'Count' },
+  /** Gauge: orders whose undo is not answered. */
+  ordersStuck: { name: 'OrdersStuck', unit: 'Count' },
   openOrders: { name: 'OpenOrders', unit: 'Count' },
 } as const;

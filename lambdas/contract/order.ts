@@ -19,7 +19,7 @@ export const orderSteps = [
 export type OrderStep = (typeof orderSteps)[number];
 
 /** Why an order failed; stable, for programs. The detail beside it is for people. */
-export const failureCodes = ['OUT_OF_STOCK', 'PAYMENT_DECLINED', 'UNDELIVERABLE'] as const;
+export const failureCodes = ['OUT_OF_STOCK', 'PAYMENT_DECLINED', 'UNDELIVERABLE', 'TIMED_OUT'] as const;
 export type FailureCode = (typeof failureCodes)[number];
 
 export const limits = {
@@ -108,6 +108,8 @@ export interface Order {
   readonly failure?: OrderFailure | undefined;
   /** Set when the customer called the order off and it was still possible: it will end CANCELLED. */
   readonly cancelled?: true | undefined;
+  /** How often the present step was asked again because nobody answered. */
+  readonly nudges?: number | undefined;
   readonly groupId: string;
   readonly correlationId: string;
   /** Milliseconds since 1970. */

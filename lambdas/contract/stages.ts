@@ -15,6 +15,7 @@ const prod: Durations = {
   batchWindowSeconds: 0,
   retry: { baseSeconds: 2, factor: 2, capSeconds: 15 * minute, windowSeconds: 6 * hour },
   relay: { baseSeconds: 10, factor: 3, capSeconds: 15 * minute, maxAttempts: 10, leaseSeconds: 60 },
+  nudge: { baseSeconds: 5 * minute, factor: 3, capSeconds: 6 * hour, maxNudges: 4 },
   giveUpSeconds: day,
   // Stripe keeps idempotency keys for at least 24 hours; half of it leaves room for clocks and queues.
   providerKeySeconds: 12 * hour,
@@ -32,6 +33,7 @@ export const durations: Readonly<Record<StageName, Durations>> = {
   dev: {
     ...prod,
     retry: { ...prod.retry, baseSeconds: 1, capSeconds: minute, windowSeconds: 10 * minute },
+    nudge: { baseSeconds: 100, factor: 2, capSeconds: hour, maxNudges: 4 },
     giveUpSeconds: hour,
   },
   test: {
@@ -41,6 +43,7 @@ export const durations: Readonly<Record<StageName, Durations>> = {
     publisherTimeoutSeconds: 6,
     retry: { baseSeconds: 1, factor: 2, capSeconds: 2, windowSeconds: 15 },
     relay: { ...prod.relay, baseSeconds: 1, factor: 2, capSeconds: 2 },
+    nudge: { baseSeconds: 5, factor: 2, capSeconds: 20, maxNudges: 2 },
     giveUpSeconds: minute,
     queueRetentionSeconds: hour,
     deadLetterRetentionSeconds: 2 * hour,

@@ -5,7 +5,11 @@ export const openShards = 8;
 
 /** Partition key of the sparse `open` index; present on an order until it is closed. */
 export function openShardOf(orderId: string): string {
-  return `open#${shardOf(orderId, openShards)}`;
+  return openShardName(shardOf(orderId, openShards));
+}
+
+export function openShardName(shard: number): string {
+  return `open#${shard}`;
 }
 
 /** Sort key of the read model: newest first when read backwards; 15 digits last until the year 33658. */

@@ -4,7 +4,7 @@ import type { topology } from '../contract/routes.ts';
 import type { Order } from '../contract/order.ts';
 import type { MakeMessage } from '../kit/message.ts';
 import type { Telemetry } from '../kit/telemetry.ts';
-import { decide, evolve, type Cancel, type Reply, type Transition } from './saga.ts';
+import { decide, evolve, type Cancel, type Reply, type Tick, type Transition } from './saga.ts';
 import { commitTransition, findOrder, type SagaStore } from './store.ts';
 
 export interface Saga {
@@ -22,13 +22,13 @@ export interface Advance {
 }
 
 /**
- * Lets a reply or a cancellation act on its order: read, decide, commit. A lost version race is never "already done":
+ * Lets a reply, a cancellation or the clock act on its order: read, decide, commit. A lost version race is never "already done":
  * the order is read and decided on again, and after a few races the input itself is tried again.
  *
  * @param load finds the order, or throws what its absence means to the caller
  * @param causationId of the message or request that is the input
  */
-export async function advance(saga: Saga, load: () => Promise<Order>, input: Reply | Cancel, causationId: string): Promise<Advance> {
+export async function advance(saga: Saga, load: () => Promise<Order>, input: Reply | Cancel | Tick, causationId: string): Promise<Advance> {
   for (let race = 0; race < versionRaces; race++) {
     const order = await load();
     const decision = decide(order, input);

@@ -1,5 +1,6 @@
 import { assertNever, invariant } from '../contract/core/errors.ts';
-import type { Message, MessageData, MessageType } from '../contract/messages.ts';
+import { ladderSeconds, type NudgePolicy } from '../contract/core/retry-policy.ts';
+import { orderPlaced, type Message, type MessageData, type MessageType } from '../contract/messages.ts';
 import type { Order, OrderFailure, OrderStatus, OrderStep } from '../contract/order.ts';
 
 /** What the saga hears. */
@@ -18,6 +19,13 @@ export type Reply = Message<
 /** The customer calls the order off. */
 export interface Cancel {
   readonly type: 'Cancel';
+}
+
+/** Time has passed. Whether a deadline has, the saga decides. */
+export interface Tick {
+  readonly type: 'Tick';
+  readonly now: number;
+  readonly policy: NudgePolicy;
 }
 
 /** What the saga says next: one message, and the step at which it then waits. */
@@ -46,13 +54,16 @@ export type Decision =
  *        ▼                            ▼                               ▼
  *      FAILED ◄── released ── RELEASING_STOCK ◄── refunded ── REFUNDING_PAYMENT ◄── called off ── CALLING_OFF_SHIPMENT
  *
- * Cancelling turns an order round at any step of the upper row. It undoes every step that was ever requested, whether or
+ * A step that nobody answers is asked again (a new version, a new message), and given up after some nudges; an undo is never
+ * given up. Cancelling turns an order round at any step of the upper row. It undoes every step that was ever requested, whether or
  * not it is known to have happened: the participants hold a tombstone against what is still on its way.
  */
-export function decide(order: Order, reply: Reply | Cancel): Decision {
+export function decide(order: Order, reply: Reply | Cancel | Tick): Decision {
   switch (reply.type) {
     case 'Cancel':
       return cancel(order);
+    case 'Tick':
+      return tick(order, reply);
     case 'StockReserved':
       return when(order, 'RESERVING_STOCK', reply, () => requestPayment(order));
     case 'StockRejected':
@@ -85,6 +96,7 @@ export function evolve(order: Order, { step, status, failure, cancelled: calledO
     version: order.version + 1,
     failure: failure ?? order.failure,
     cancelled: calledOff ?? order.cancelled,
+    nudges: step === order.step ? (order.nudges ?? 0) + 1 : 0,
     updatedAt: now,
     settledAt: step === 'SETTLED' ? now : order.settledAt,
   };
@@ -145,8 +157,75 @@ function releaseStock(order: Order, failure?: OrderFailure): Transition {
   };
 }
 
-function callOffShipment(order: Order): Transition {
-  return { type: 'ShipmentCancelRequested', data: keysOf(order), step: 'CALLING_OFF_SHIPMENT', status: 'PENDING' };
+function callOffShipment(order: Order, failure?: OrderFailure): Transition {
+  return {
+    type: 'ShipmentCancelRequested',
+    data: keysOf(order),
+    step: 'CALLING_OFF_SHIPMENT',
+    status: 'PENDING',
+    ...(failure ? { failure } : {}),
+  };
+}
+
+type ForwardStep = Extract<OrderStep, 'RESERVING_STOCK' | 'CAPTURING_PAYMENT' | 'ARRANGING_SHIPMENT'>;
+
+/** The first undo for an order that turns round at a step: of that step itself, which may have happened, then of those before it. */
+function undo(order: Order, step: ForwardStep, failure?: OrderFailure): Transition {
+  switch (step) {
+    case 'RESERVING_STOCK':
+      return releaseStock(order, failure);
+    case 'CAPTURING_PAYMENT':
+      return refund(order, failure);
+    case 'ARRANGING_SHIPMENT':
+      return callOffShipment(order, failure);
+    default:
+      return assertNever(step, 'step');
+  }
+}
+
+/** When a step that nobody answers is due again, in milliseconds since 1970. */
+export function dueAt(order: Order, policy: NudgePolicy): number {
+  return order.updatedAt + ladderSeconds(policy, (order.nudges ?? 0) + 1) * 1000;
+}
+
+function tick(order: Order, { now, policy }: Tick): Decision {
+  if (order.step === 'SETTLED') return { kind: 'ignore', why: 'the order is settled' };
+  if (now < dueAt(order, policy)) return { kind: 'ignore', why: 'no deadline has passed' };
+  const spent = (order.nudges ?? 0) >= policy.maxNudges;
+  switch (order.step) {
+    case 'RESERVING_STOCK':
+    case 'CAPTURING_PAYMENT':
+    case 'ARRANGING_SHIPMENT': {
+      const failure: OrderFailure = { code: 'TIMED_OUT', detail: `nobody answered while ${order.step}` };
+      return { kind: 'transition', transition: spent ? undo(order, order.step, failure) : askAgain(order, order.step) };
+    }
+    case 'CALLING_OFF_SHIPMENT':
+    case 'REFUNDING_PAYMENT':
+    case 'RELEASING_STOCK':
+      return { kind: 'transition', transition: askAgain(order, order.step) };
+    default:
+      return assertNever(order.step, 'step');
+  }
+}
+
+/** The question of a step once more, in the same step. */
+function askAgain(order: Order, step: Exclude<OrderStep, 'SETTLED'>): Transition {
+  switch (step) {
+    case 'RESERVING_STOCK':
+      return { type: 'OrderPlaced', data: orderPlaced(order), step, status: 'PENDING' };
+    case 'CAPTURING_PAYMENT':
+      return requestPayment(order);
+    case 'ARRANGING_SHIPMENT':
+      return requestShipment(order);
+    case 'CALLING_OFF_SHIPMENT':
+      return callOffShipment(order);
+    case 'REFUNDING_PAYMENT':
+      return refund(order);
+    case 'RELEASING_STOCK':
+      return releaseStock(order);
+    default:
+      return assertNever(step, 'step');
+  }
 }
 
 function cancelled(order: Order): Transition {
@@ -157,11 +236,9 @@ function cancel(order: Order): Decision {
   const turn = (transition: Transition): Decision => ({ kind: 'transition', transition: { ...transition, cancelled: true } });
   switch (order.step) {
     case 'RESERVING_STOCK':
-      return turn(releaseStock(order));
     case 'CAPTURING_PAYMENT':
-      return turn(refund(order));
     case 'ARRANGING_SHIPMENT':
-      return turn(callOffShipment(order));
+      return turn(undo(order, order.step));
     case 'CALLING_OFF_SHIPMENT':
     case 'REFUNDING_PAYMENT':
     case 'RELEASING_STOCK':

@@ -4,7 +4,7 @@ import { functions } from '../contract/functions.ts';
 import { metrics } from '../contract/metrics.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { openShards } from '../contract/tables.ts';
+import { openShardName, openShards } from '../contract/tables.ts';
 import { readEnvironment } from '../kit/env.ts';
 import { countIndex, gaugeOutbox, relayDueRows, reportGauges } from '../kit/relay.ts';
 import { flushTelemetry } from '../kit/telemetry.ts';
@@ -21,7 +21,7 @@ const reserveMs = 10_000;
 async function openOrders(): Promise<number> {
   let count = 0;
   for (let shard = 0; shard < openShards; shard++) {
-    count += await countIndex(database, environment.ORDERS_TABLE, 'open', 'openShard = :shard', { ':shard': `open#${shard}` });
+    count += await countIndex(database, environment.ORDERS_TABLE, 'open', 'openShard = :shard', { ':shard': openShardName(shard) });
   }
   return count;
 }

@@ -1,4 +1,5 @@
 import { functions } from '../contract/functions.ts';
+import { orderPlaced } from '../contract/messages.ts';
 import { metrics } from '../contract/metrics.ts';
 import { limits } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
@@ -7,7 +8,7 @@ import { readEnvironment } from '../kit/env.ts';
 import { createHttpHandler, invalid, Problem, readJson, type HttpHandler } from '../kit/http.ts';
 import { messageMaker } from '../kit/message.ts';
 import { commitsTo, connect } from '../kit/wiring.ts';
-import { idempotencyKeyPattern, mergeLines, openOrder, orderPlaced, placementSchema, requestHash } from './placement.ts';
+import { idempotencyKeyPattern, mergeLines, openOrder, placementSchema, requestHash } from './placement.ts';
 import { acceptOrder } from './store.ts';
 
 const environment = readEnvironment('place-order', functions['place-order']);

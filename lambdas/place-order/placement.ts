@@ -11,7 +11,6 @@ import {
   type Order,
   type OrderLine,
 } from '../contract/order.ts';
-import type { MessageData } from '../contract/messages.ts';
 import type { FieldProblem } from '../kit/http.ts';
 
 /** Body of POST /orders. Unknown fields are refused: a misspelt `shipTo` must not become an order without an address. */
@@ -97,16 +96,6 @@ export function openOrder(
     correlationId,
     placedAt: now,
     updatedAt: now,
-  };
-}
-
-export function orderPlaced(order: Order): MessageData<'OrderPlaced'> {
-  return {
-    customerId: order.customerId,
-    placedAt: order.placedAt,
-    currency: order.currency,
-    total: order.total,
-    items: order.items.map(({ sku, qty }) => ({ sku, qty })),
   };
 }
 

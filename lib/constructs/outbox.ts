@@ -1,6 +1,4 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
-import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { CfnTable } from 'aws-cdk-lib/aws-dynamodb';
@@ -10,6 +8,7 @@ import type { FunctionDefinition } from '../../lambdas/contract/core/functions.t
 import { outboxTable } from '../../lambdas/contract/core/tables.ts';
 import type { StageConfig } from '../stage-config.ts';
 import { acknowledge } from './acknowledge.ts';
+import { everyMinute } from './every-minute.ts';
 import { deadLetterQueue } from './message-queue.ts';
 import { OwnedTable } from './owned-table.ts';
 import { ServiceFunction, type ServiceFunctionProps } from './service-function.ts';
@@ -61,11 +60,7 @@ export class Outbox<
     const relay = this.#function('Relay', this.#props.relay, urls, queues);
     this.#feed(publisher);
     relay.allow(['dynamodb:Query'], `${this.table.tableArn}/index/attention`);
-    new Rule(this, 'EveryMinute', {
-      schedule: Schedule.rate(Duration.minutes(1)),
-      // A late tick adds nothing: the next one does the same work.
-      targets: [new LambdaFunction(relay, { retryAttempts: 0 })],
-    });
+    everyMinute(this, 'EveryMinute', relay);
     return { publisher, relay };
   }
 

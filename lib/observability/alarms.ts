@@ -160,6 +160,14 @@ function definitions({ consumers, publisher, relay, streamFailures, functions, a
       minutes: 10,
     },
     {
+      id: 'StuckOrders',
+      article: 'stuck-orders',
+      says: 'nobody answers an undo: money or stock of an order hangs',
+      metric: emitted(metrics.ordersStuck, 'order-deadlines', { statistic: Stats.MAXIMUM }),
+      threshold: 1,
+      minutes: 1,
+    },
+    {
       id: 'FailedOrders',
       article: 'failed-orders',
       says: 'most orders fail: a provider declines everything, or stock is wrong',

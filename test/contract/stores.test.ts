@@ -2,13 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { TransientError } from '../../lambdas/contract/core/errors.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
-import { viewSortKey } from '../../lambdas/contract/tables.ts';
+import { openShardName, openShardOf, viewSortKey } from '../../lambdas/contract/tables.ts';
 import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
 import { messageMaker } from '../../lambdas/kit/message.ts';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
 import { notify } from '../../lambdas/notification/store.ts';
 import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
-import { findOrder } from '../../lambdas/order-saga/store.ts';
+import { sweepDeadlines } from '../../lambdas/order-saga/deadlines.ts';
+import { findOrder, openOrders } from '../../lambdas/order-saga/store.ts';
 import { applyChange } from '../../lambdas/order-view/store.ts';
 import { changeOf } from '../../lambdas/order-view/view.ts';
 import { acceptOrder } from '../../lambdas/place-order/store.ts';
@@ -163,6 +164,71 @@ describe('the saga’s store', () => {
     await hear(saga, aMessage('StockReleased', {}, { aggregateId: orderId }));
     expect(await tables.get('orders', { orderId })).toMatchObject({ status: 'CANCELLED', step: 'SETTLED', version: 7, cancelled: true });
     expect((await said()).toSorted()).toEqual(['OrderCancelled', 'RefundRequested', 'ShipmentCancelRequested', 'StockReleaseRequested']);
+  });
+
+  describe('the deadline sweep', () => {
+    const policy = { baseSeconds: 60, factor: 2, capSeconds: 600, maxNudges: 1 };
+    const sweep = (mayContinue = () => true) => sweepDeadlines(saga, policy, 'run-1', mayContinue);
+    const open = async (changes = {}) => {
+      const order = anOrder({ placedAt: world.now(), updatedAt: world.now(), ...changes });
+      await tables.put('orders', { ...JSON.parse(JSON.stringify(order)), openShard: openShardOf(order.orderId) });
+      return order.orderId;
+    };
+    beforeEach(() => tables.clear('orders'));
+
+    it('asks again for what nobody answered, gives it up after its nudges, and leaves the young alone', async () => {
+      const orderId = await open();
+      world.advance(59_000);
+      expect(await sweep()).toEqual({ looked: 0, moved: 0, stuck: 0 });
+      world.advance(1000);
+      const young = await open();
+      expect(await sweep()).toEqual({ looked: 1, moved: 1, stuck: 0 });
+      expect(await tables.get('orders', { orderId })).toMatchObject({ step: 'RESERVING_STOCK', version: 2, nudges: 1 });
+      expect(await sweep()).toMatchObject({ moved: 0 });
+      world.advance(120_000);
+      await sweep();
+      expect(await tables.get('orders', { orderId })).toMatchObject({
+        step: 'RELEASING_STOCK',
+        version: 3,
+        nudges: 0,
+        failure: { code: 'TIMED_OUT' },
+      });
+      expect(await tables.get('orders', { orderId: young })).toMatchObject({ nudges: 1 });
+      expect((await said()).toSorted()).toEqual(['OrderPlaced', 'OrderPlaced', 'StockReleaseRequested']);
+    });
+
+    it('counts orders whose undo nobody answers as stuck', async () => {
+      await open({ step: 'REFUNDING_PAYMENT', failure: { code: 'UNDELIVERABLE', detail: 'x' }, nudges: 1 });
+      world.advance(600_000);
+      expect(await sweep()).toMatchObject({ moved: 1, stuck: 1 });
+      expect(telemetry.counts.get('OrdersStuck')).toEqual([1]);
+    });
+
+    it('goes on when one order cannot be read, and stops when it is told to', async () => {
+      for (let i = 0; i < 3; i++) await open();
+      await open({ schemaVersion: 9 as never });
+      world.advance(60_000);
+      expect(await sweep(() => false)).toMatchObject({ looked: 0 });
+      expect(await sweep()).toMatchObject({ looked: 4, moved: 3 });
+      expect(telemetry.lines.filter(({ message }) => message === 'deadline not handled')).toHaveLength(1);
+    });
+
+    it('reaches orders behind many that are stuck', async () => {
+      const shard = 0;
+      const ids = Array.from({ length: 30 }, (_, i) => `ord_${String(i).padStart(3, '0')}`);
+      for (const [i, orderId] of ids.entries())
+        await tables.put('orders', { orderId, openShard: openShardName(shard), placedAt: 1000 + i });
+      const seen = new Set<string>();
+      for (let run = 0; run < 40; run++) {
+        const store = { ...saga.store, world: { ...world, random: () => run / 40 } };
+        const found = await openOrders(store, shard, 1_000_000, 8);
+        expect(found.length).toBeLessThanOrEqual(8);
+        for (const id of found) seen.add(id);
+      }
+      // A uniform draw over time would miss what is placed in one burst at its end; here it is spread.
+      expect(seen.size).toBeGreaterThan(4);
+      expect(await openOrders(saga.store, shard, 1029, 60)).toHaveLength(30);
+    });
   });
 
   it('closes a settled order: it leaves the open index, and says its outcome', async () => {

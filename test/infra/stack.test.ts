@@ -219,7 +219,10 @@ describe('functions', () => {
 
   it('have bundles below 400 KB, so that a cold start is short', () => {
     for (const name of Object.keys(functions)) {
-      expect({ name, small: statSync(join(outdir, 'dev-0', 'bundles', name, bundleFile)).size < 400_000 }).toEqual({ name, small: true });
+      expect({ name, small: statSync(join(outdir, 'dev-0', 'bundles', name, bundleFile)).size < 400 * 1024 }).toEqual({
+        name,
+        small: true,
+      });
     }
   });
 
@@ -322,7 +325,7 @@ describe('alarms and dashboard', () => {
 
   it('watch every consumer, function and the outbox, notify the topic and name a runbook article that exists', () => {
     const alarms = ofType('AWS::CloudWatch::Alarm');
-    expect(alarms.length).toBe(Object.keys(topology.consumers).length * 4 + Object.keys(functions).length * 2 + 10);
+    expect(alarms.length).toBe(Object.keys(topology.consumers).length * 4 + Object.keys(functions).length * 2 + 11);
     for (const [id, { Properties }] of alarms) {
       expect(Properties.AlarmActions).toHaveLength(1);
       const article = /docs\/runbook\.md#([\w-]+)$/.exec(Properties.AlarmDescription)?.[1];

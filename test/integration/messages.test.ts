@@ -4,6 +4,7 @@ import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
+import { openShardOf } from '../../lambdas/contract/tables.ts';
 import { newRow } from '../../lambdas/kit/outbox.ts';
 import { systemWorld } from '../../lambdas/kit/world.ts';
 import { aMessage, anOrder, orderKeys } from '../support/builders.ts';
@@ -118,6 +119,21 @@ describe('a reply for an order that does not exist', () => {
         'there is no order ord_NOBODY',
       );
     });
+  });
+});
+
+describe('an order whose message was lost', () => {
+  it('is asked for again by the deadline sweep, and settles', async () => {
+    const sku = unique('sku');
+    await system.api.setStock(sku, 1);
+    const placedAt = Date.now() - 60_000;
+    const order = anOrder({ customerId: unique('c'), items: [{ sku, qty: 1, price: 5 }], total: 5, placedAt, updatedAt: placedAt });
+    // The order alone, as if its row, its stream record and its queue had all been wiped.
+    const item = { ...(JSON.parse(JSON.stringify(order)) as object), openShard: openShardOf(order.orderId) };
+    await system.database.send(new PutCommand({ TableName: system.outputs['OrdersTableName'], Item: item }));
+    const { body } = await system.api.send('POST', '/_local/functions/order-deadlines', {});
+    expect(body).toMatchObject({ ok: true, payload: { moved: 1 } });
+    expect(await settled(system, order.orderId)).toMatchObject({ status: 'CONFIRMED', version: 5 });
   });
 });
 

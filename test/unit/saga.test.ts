@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MessageType } from '../../lambdas/contract/messages.ts';
 import { orderSteps, type Order } from '../../lambdas/contract/order.ts';
-import { decide, evolve, type Cancel, type Reply } from '../../lambdas/order-saga/saga.ts';
+import { decide, dueAt, evolve, type Cancel, type Reply } from '../../lambdas/order-saga/saga.ts';
 import { aMessage, anOrder } from '../support/builders.ts';
 
 const money = { amount: 1000, currency: 'JPY' };
@@ -126,6 +126,65 @@ describe('the saga', () => {
       const failing = play(anOrder(), reserved, declined, cancel, released);
       expect(failing.order).toMatchObject({ status: 'FAILED', failure: { code: 'PAYMENT_DECLINED' } });
       expect(play(anOrder(), reserved, captured, arranged, cancel).order.status).toBe('CONFIRMED');
+    });
+  });
+
+  describe('as time passes', () => {
+    const policy = { baseSeconds: 60, factor: 2, capSeconds: 600, maxNudges: 3 };
+    /** Lets every deadline pass, one after the other. */
+    function wait(given: Order, deadlines: number): { said: MessageType[]; order: Order; waits: number[] } {
+      let order = given;
+      const said: MessageType[] = [];
+      const waits: number[] = [];
+      for (let i = 0; i < deadlines; i++) {
+        const now = dueAt(order, policy);
+        waits.push((now - order.updatedAt) / 1000);
+        expect(decide(order, { type: 'Tick', now: now - 1, policy })).toMatchObject({ kind: 'ignore' });
+        const decision = decide(order, { type: 'Tick', now, policy });
+        if (decision.kind === 'ignore') break;
+        order = evolve(order, decision.transition, now);
+        said.push(decision.transition.type);
+      }
+      return { said, order, waits };
+    }
+
+    it('asks a step again with growing patience, then gives it up and undoes everything that was requested', () => {
+      const { said, order, waits } = wait(anOrder(), 4);
+      expect(said).toEqual(['OrderPlaced', 'OrderPlaced', 'OrderPlaced', 'StockReleaseRequested']);
+      expect(waits).toEqual([60, 120, 240, 480]);
+      expect(order).toMatchObject({
+        step: 'RELEASING_STOCK',
+        version: 5,
+        failure: { code: 'TIMED_OUT', detail: 'nobody answered while RESERVING_STOCK' },
+      });
+      expect(play(order, released).order).toMatchObject({ status: 'FAILED', failure: { code: 'TIMED_OUT' } });
+    });
+
+    it.each<[Order['step'], MessageType, MessageType]>([
+      ['CAPTURING_PAYMENT', 'PaymentRequested', 'RefundRequested'],
+      ['ARRANGING_SHIPMENT', 'ShipmentRequested', 'ShipmentCancelRequested'],
+    ])('%s: asks %s again, then %s', (step, question, undo) => {
+      expect(wait(anOrder({ step }), 4).said).toEqual([question, question, question, undo]);
+    });
+
+    it.each<[Order['step'], MessageType]>([
+      ['CALLING_OFF_SHIPMENT', 'ShipmentCancelRequested'],
+      ['REFUNDING_PAYMENT', 'RefundRequested'],
+      ['RELEASING_STOCK', 'StockReleaseRequested'],
+    ])('never gives up %s: it goes on asking with the longest wait', (step, question) => {
+      const { said, order, waits } = wait(anOrder({ step, failure: { code: 'UNDELIVERABLE', detail: 'x' } }), 12);
+      expect(said).toEqual(Array.from({ length: 12 }, () => question));
+      expect(waits.at(-1)).toBe(600);
+      expect(order).toMatchObject({ step, status: 'PENDING', nudges: 12 });
+    });
+
+    it('starts over with each step, and leaves settled orders alone', () => {
+      const { order } = wait(anOrder(), 2);
+      expect(order.nudges).toBe(2);
+      expect(play(order, reserved).order).toMatchObject({ step: 'CAPTURING_PAYMENT', nudges: 0 });
+      expect(decide(anOrder({ step: 'SETTLED' }), { type: 'Tick', now: Number.MAX_SAFE_INTEGER, policy })).toMatchObject({
+        kind: 'ignore',
+      });
     });
   });
 

@@ -1,4 +1,4 @@
-import type { RelayPolicy, RetryPolicy } from './retry-policy.ts';
+import { nudgesSpanSeconds, type NudgePolicy, type RelayPolicy, type RetryPolicy } from './retry-policy.ts';
 
 /** Every duration of one stage, in seconds. Stages differ here and nowhere else. */
 export interface Durations {
@@ -14,7 +14,9 @@ export interface Durations {
   readonly batchWindowSeconds: number;
   readonly retry: RetryPolicy;
   readonly relay: RelayPolicy;
-  /** When a step of the saga that nobody answers is given up. */
+  /** When a step of the saga that nobody answers is asked again, and how often. */
+  readonly nudge: NudgePolicy;
+  /** The latest time at which a step that nobody answers is given up. */
   readonly giveUpSeconds: number;
   /** How long the payment and shipping providers keep idempotency keys: an older intent is looked up, not sent again. */
   readonly providerKeySeconds: number;
@@ -52,6 +54,11 @@ export function assertDurations(stage: string, d: Durations): void {
     const [highName, high] = ascending[i]!;
     demand(low < high, `${lowName} (${low}) must be less than ${highName} (${high})`);
   }
+  const span = nudgesSpanSeconds(d.nudge);
+  demand(
+    d.retry.windowSeconds < span && span <= d.giveUpSeconds,
+    `nudge: its waits add up to ${span} s; they must exceed retry.windowSeconds (${d.retry.windowSeconds}), or a step is given up while its message is still retried, and stay within giveUpSeconds (${d.giveUpSeconds})`,
+  );
   demand(
     d.deadLetterRetentionSeconds < d.idempotencyExpirySeconds,
     `idempotencyExpirySeconds (${d.idempotencyExpirySeconds}) must exceed deadLetterRetentionSeconds (${d.deadLetterRetentionSeconds}), or a redriven message runs twice`,

@@ -20,6 +20,22 @@ export interface RelayPolicy {
   readonly leaseSeconds: number;
 }
 
+/** How a step that nobody answers is asked again: after base × factorⁿ seconds, up to the cap. */
+export interface NudgePolicy {
+  readonly baseSeconds: number;
+  readonly factor: number;
+  readonly capSeconds: number;
+  /** After so many unanswered nudges a step is given up; an undo never is. */
+  readonly maxNudges: number;
+}
+
+/** From a step's first question until it is given up: the sum of all waits. */
+export function nudgesSpanSeconds(policy: NudgePolicy): number {
+  let span = 0;
+  for (let nudges = 0; nudges <= policy.maxNudges; nudges++) span += ladderSeconds(policy, nudges + 1);
+  return span;
+}
+
 /**
  * Exponential backoff with full jitter: a delay between 1 second and base × factorⁿ, in whole seconds.
  * Never 0: SQS takes 0 as "visible at once", which turns a retry into a busy loop.

@@ -1,0 +1,10 @@
+import { Duration } from 'aws-cdk-lib';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import type { Construct } from 'constructs';
+import type { ServiceFunction } from './service-function.ts';
+
+/** Invokes a function every minute. A late tick adds nothing, because the next one does the same work: it is not retried. */
+export function everyMinute(scope: Construct, id: string, target: ServiceFunction): Rule {
+  return new Rule(scope, id, { schedule: Schedule.rate(Duration.minutes(1)), targets: [new LambdaFunction(target, { retryAttempts: 0 })] });
+}
