@@ -1,8 +1,9 @@
-import { defineTopology, type ConsumerPolicy } from './core/routing.ts';
+import { assertReceives, defineTopology, type ConsumerPolicy } from './core/routing.ts';
 import { messages } from './messages.ts';
+import { durations, stageNames } from './stages.ts';
 
 /** Queues absorb bursts, so a consumer's concurrency may stay low; raise it where a backlog alarm says so. */
-const saga: ConsumerPolicy = { batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 30, idempotent: true };
+const saga: ConsumerPolicy = { batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 100, idempotent: true };
 /** Absorbs duplicates by its own key (a checkpoint, one record per order), so Powertools would only cost writes. */
 const listener: ConsumerPolicy = { ...saga, idempotent: false };
 
@@ -44,5 +45,7 @@ export const topology = defineTopology({
     ShipmentCancelled: { kind: 'event', consumers: ['order-saga'] },
   },
 });
+
+for (const stage of stageNames) assertReceives(topology, stage, durations[stage].retry);
 
 export type Consumer = keyof typeof topology.consumers;

@@ -58,9 +58,14 @@ export async function deliver(context: PublishContext, rows: readonly OutboxRow[
 
   await Promise.all(
     [...byConsumer].map(async ([consumer, entries]) => {
+      let down: string | undefined;
       for (const batch of batchesOf(entries)) {
-        for (const failed of await sendBatch(context, consumer, batch)) {
-          failures[failed.row]!.push({ consumer, error: failed.error, whole: failed.whole });
+        // After a call that failed as a whole the rest is not tried: a later message must not overtake an earlier one.
+        const failed: Failed[] =
+          down === undefined ? await sendBatch(context, consumer, batch) : batch.map(({ row }) => ({ row, error: down!, whole: true }));
+        for (const { row, error, whole } of failed) {
+          if (whole) down = error;
+          failures[row]!.push({ consumer, error, whole });
         }
       }
     }),
@@ -115,12 +120,15 @@ export function batchesOf<Sized extends { readonly bytes: number }>(entries: rea
   return batches;
 }
 
+/** An entry that did not arrive. `whole`: its call failed, not it. */
+interface Failed {
+  readonly row: number;
+  readonly error: string;
+  readonly whole: boolean;
+}
+
 /** One call; returns the entries that did not arrive. SQS answers 200 even when it refused some: `Failed` tells which. */
-async function sendBatch(
-  context: PublishContext,
-  consumer: string,
-  batch: readonly Entry[],
-): Promise<{ row: number; error: string; whole: boolean }[]> {
+async function sendBatch(context: PublishContext, consumer: string, batch: readonly Entry[]): Promise<Failed[]> {
   const queueUrl = context.queueUrls[consumer];
   if (queueUrl === undefined) {
     return batch.map(({ row }) => ({ row, error: 'no queue URL is configured for this consumer', whole: false }));

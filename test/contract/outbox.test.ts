@@ -143,6 +143,16 @@ describe('the publisher', () => {
     expect(await stored(second.row)).toMatchObject({ status: 'PENDING' });
   });
 
+  it('lets no message overtake an earlier one when a call fails as a whole', async () => {
+    let call = 0;
+    const { queues, sent } = queuesThat((consumer) => (consumer === 'order-view' && call++ === 0 ? 'down' : 'take'));
+    const records = [];
+    for (let i = 0; i < 15; i++) records.push((await committed(placed({ sequence: i + 1 }))).record);
+    const { batchItemFailures } = await publishRecords(records, outbox, publishTo(queues));
+    expect(batchItemFailures).toEqual([{ itemIdentifier: records[0]!.dynamodb!.SequenceNumber }]);
+    expect(sent.filter(({ consumer }) => consumer === 'order-view')).toEqual([]);
+  });
+
   it('declares a row DEAD, with its reason, when its type is unknown or its body is not a message', async () => {
     const { queues, sent } = queuesThat(() => 'take');
     const unknown = await committed({ ...placed(), type: 'Nonsense' });

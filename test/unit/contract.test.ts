@@ -3,8 +3,8 @@ import * as z from 'zod';
 import { assertDurations, visibilityTimeoutSeconds } from '../../lambdas/contract/core/durations.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
 import { classify, describeError, fingerprint, PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
-import { backoffSeconds, ladderSeconds } from '../../lambdas/contract/core/retry-policy.ts';
-import { decodeMessage, defineTopology } from '../../lambdas/contract/core/routing.ts';
+import { backoffSeconds, expectedReceives, ladderSeconds } from '../../lambdas/contract/core/retry-policy.ts';
+import { assertReceives, decodeMessage, defineTopology } from '../../lambdas/contract/core/routing.ts';
 import { shardOf } from '../../lambdas/contract/core/tables.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
@@ -65,6 +65,17 @@ describe('the topology', () => {
     const toSaga = Object.entries(topology.routes).filter(([, { consumers }]) => (consumers as string[]).includes('order-saga'));
     const toView = Object.entries(topology.routes).filter(([, { consumers }]) => (consumers as string[]).includes('order-view'));
     expect(toSaga.length + toView.length).toBe(Object.keys(topology.messages).length);
+  });
+
+  it('lets our own retry window end before SQS gives a message up', () => {
+    const low = defineTopology({
+      messages,
+      routes: { Said: { kind: 'event', consumers: ['heard'] } },
+      consumers: { heard: policy },
+    });
+    expect(expectedReceives(durations.prod.retry)).toBeGreaterThan(40);
+    expect(() => assertReceives(low, 'prod', durations.prod.retry)).toThrow(/stage "prod"[^]*heard.maxReceiveCount \(30\)/);
+    for (const stage of stageNames) expect(() => assertReceives(topology, stage, durations[stage].retry)).not.toThrow();
   });
 
   it('has a function for every consumer', () => {

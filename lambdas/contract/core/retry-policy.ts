@@ -52,6 +52,18 @@ export function backoffSeconds(
   return Math.max(1, Math.ceil(ceiling * random));
 }
 
+/**
+ * How often a message that always fails is received until its window has passed, on average: with full jitter a wait is half
+ * of its ceiling. SQS's own maxReceiveCount must be well above it, or SQS dead-letters first and nobody says why.
+ */
+export function expectedReceives(policy: RetryPolicy): number {
+  let receives = 1;
+  for (let elapsed = 0; elapsed < policy.windowSeconds; receives++) {
+    elapsed += Math.max(1, ladderSeconds(policy, receives) / 2);
+  }
+  return receives;
+}
+
 /** The same ladder without jitter, for work that only one claims at a time. */
 export function ladderSeconds(policy: Pick<RelayPolicy, 'baseSeconds' | 'factor' | 'capSeconds'>, attempt: number): number {
   return Math.min(policy.capSeconds, policy.baseSeconds * policy.factor ** Math.max(0, attempt - 1));

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import { decodeEnvelope, issuesOf, type Envelope, type MessageKind } from './envelope.ts';
 import { PermanentError } from './errors.ts';
+import { expectedReceives, type RetryPolicy } from './retry-policy.ts';
 
 /** One version of a message type: its number and the schema of its payload. */
 export interface MessageDefinition<Schema extends z.ZodType = z.ZodType> {
@@ -25,7 +26,10 @@ export interface ConsumerPolicy {
   readonly batchSize: number;
   /** Upper bound of concurrent invocations for this queue (MaximumConcurrency, 2 to 1000). */
   readonly maximumConcurrency: number;
-  /** Receives after which SQS itself dead-letters: the backstop for consumers that die before they can decide. At least 30. */
+  /**
+   * Receives after which SQS itself dead-letters: the backstop for consumers that die before they can decide. At least 30,
+   * and well above what the retry window allows (`assertReceives`).
+   */
   readonly maxReceiveCount: number;
   /** Whether Powertools idempotency wraps each record. Not needed where the natural key or a checkpoint already absorbs duplicates. */
   readonly idempotent: boolean;
@@ -70,6 +74,20 @@ export function defineTopology<const Definitions extends MessageDefinitions, con
   }
   if (broken.length > 0) throw new Error(`message routes do not fit together:\n  ${broken.join('\n  ')}`);
   return topology;
+}
+
+/**
+ * Asserts that our own retry window ends before SQS gives a message up: a third of the receives is kept in reserve,
+ * because waits are random.
+ *
+ * @throws Error that names every consumer whose maxReceiveCount is too low
+ */
+export function assertReceives(topology: Topology, stage: string, retry: RetryPolicy): void {
+  const needed = Math.ceil(expectedReceives(retry) * 1.5);
+  const broken = Object.entries(topology.consumers).filter(([, { maxReceiveCount }]) => maxReceiveCount < needed);
+  if (broken.length === 0) return;
+  const names = broken.map(([name, { maxReceiveCount }]) => `${name}.maxReceiveCount (${maxReceiveCount})`).join(', ');
+  throw new Error(`stage "${stage}": a retry window takes ${needed} receives with reserve; too low: ${names}`);
 }
 
 /** The route of a type that may come from outside; undefined when the type is not registered. */
