@@ -102,8 +102,10 @@ export class OrderStack extends Stack {
         ...identities.map((resourceName) => this.formatArn({ service: 'ses', resource: 'identity', resourceName })),
       );
     }
-    const view = this.#consumer('order-view', props, { ORDER_VIEW_TABLE: orderView.tableName });
+    const view = this.#consumer('order-view', props, { ORDER_VIEW_TABLE: orderView.tableName, ORDERS_TABLE: orders.tableName });
     view.function.allow(['dynamodb:UpdateItem'], orderView.tableArn);
+    // Read only to close a gap: the view repairs itself from the order.
+    view.function.allow(['dynamodb:GetItem'], orders.tableArn);
 
     const consumers = [saga, stock, payment, shipping, notification, view];
     const { publisher, relay } = outbox.publishTo(Object.fromEntries(consumers.map(({ name, queue }) => [name, queue])));

@@ -118,7 +118,7 @@ export const functions = {
     entry: 'lambdas/order-view/handler.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
-    environment: z.object({ ...consumer, ORDER_VIEW_TABLE: text }),
+    environment: z.object({ ...consumer, ORDER_VIEW_TABLE: text, ORDERS_TABLE: text }),
   },
 } as const satisfies Record<string, FunctionDefinition> & Record<Consumer, FunctionDefinition>;
 

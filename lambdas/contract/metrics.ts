@@ -15,5 +15,7 @@ export const metrics = {
   ordersNudged: { name: 'OrdersNudged', unit: 'Count' },
   /** Gauge: orders whose undo is not answered. */
   ordersStuck: { name: 'OrdersStuck', unit: 'Count' },
+  /** Read-model items rebuilt from their order, because an earlier message did not come. */
+  viewsRepaired: { name: 'ViewsRepaired', unit: 'Count' },
   openOrders: { name: 'OpenOrders', unit: 'Count' },
 } as const;

@@ -19,7 +19,14 @@ import type { World } from './world.ts';
  */
 export type MessageHandler<Definitions extends MessageDefinitions, Type extends keyof Definitions & string> = (
   message: Envelope<Type, DataOf<Definitions, Type>>,
+  delivery: Delivery,
 ) => Promise<string>;
+
+/** What is known of how a message came. */
+export interface Delivery {
+  /** 1 for the first receive. */
+  readonly attempt: number;
+}
 
 export type MessageHandlers<Definitions extends MessageDefinitions> = {
   readonly [Type in keyof Definitions & string]?: MessageHandler<Definitions, Type>;
@@ -85,7 +92,7 @@ async function consumeRecord<Definitions extends MessageDefinitions>(
   let message: Envelope | undefined;
   try {
     message = decodeMessage(options.topology, record.body);
-    const outcome = await handleMessage(options, message, context);
+    const outcome = await handleMessage(options, message, { attempt }, context);
     telemetry.info('message', { ...fieldsOf(options, message), attempt, outcome });
     telemetry.count(coreMetrics.handled, 1);
     telemetry.count(coreMetrics.criticalTime, world.now() - message.occurredAt);
@@ -99,14 +106,15 @@ async function consumeRecord<Definitions extends MessageDefinitions>(
 async function handleMessage<Definitions extends MessageDefinitions>(
   options: ConsumerOptions<Definitions>,
   message: Envelope,
+  delivery: Delivery,
   context: Context,
 ): Promise<string> {
   const handler = Object.hasOwn(options.handlers, message.type)
-    ? (options.handlers[message.type] as ((message: Envelope) => Promise<string>) | undefined)
+    ? (options.handlers[message.type] as ((message: Envelope, delivery: Delivery) => Promise<string>) | undefined)
     : undefined;
   if (!handler) throw new PermanentError(`${options.consumer} does not consume ${message.type}`);
-  if (!options.runOnce) return handler(message);
-  return options.runOnce(message.messageId, context, () => handler(message));
+  if (!options.runOnce) return handler(message, delivery);
+  return options.runOnce(message.messageId, context, () => handler(message, delivery));
 }
 
 /** Retries what may succeed within the window; moves everything else to the dead-letter queue, with its reason. */

@@ -1,11 +1,13 @@
-import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { TransientError } from '../contract/core/errors.ts';
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { PermanentError, TransientError } from '../contract/core/errors.ts';
 import type { Database } from '../kit/aws.ts';
-import type { ViewChange } from './view.ts';
+import type { Order } from '../contract/order.ts';
+import { viewOf, type ViewChange } from './view.ts';
 
 export interface ViewStore {
   readonly database: Database;
   readonly table: string;
+  readonly ordersTable: string;
 }
 
 /**
@@ -14,7 +16,29 @@ export interface ViewStore {
  * @returns "applied", or "duplicate" when the item is already at or past this change
  * @throws TransientError (gap) when an earlier message has not arrived yet: this one waits for it
  */
-export async function applyChange(store: ViewStore, { key, sequence, set }: ViewChange): Promise<'applied' | 'duplicate'> {
+export async function applyChange(store: ViewStore, change: ViewChange): Promise<'applied' | 'duplicate'> {
+  const { sequence } = change;
+  const stored = await write(store, change, sequence === 1 ? 'attribute_not_exists(#sequence)' : '#sequence = :previous');
+  if (stored === undefined) return 'applied';
+  if (stored >= sequence) return 'duplicate';
+  throw new TransientError('gap', `the view is at ${stored}, this is ${sequence}`);
+}
+
+/**
+ * Closes a gap that lasts: the item is rebuilt from its order, which is at least as new as the message that waits.
+ *
+ * @returns "repaired", or "duplicate" when the missing messages came after all
+ */
+export async function repair(store: ViewStore, orderId: string): Promise<'repaired' | 'duplicate'> {
+  const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
+  if (!Item) throw new PermanentError(`there is no order ${orderId}`);
+  const change = viewOf(Item as unknown as Order);
+  const stored = await write(store, change, 'attribute_not_exists(#sequence) OR #sequence < :sequence');
+  return stored === undefined ? 'repaired' : 'duplicate';
+}
+
+/** @returns undefined when it was written, otherwise the sequence that the item has (0: there is none) */
+async function write(store: ViewStore, { key, sequence, set }: ViewChange, condition: string): Promise<number | undefined> {
   const entries = Object.entries(set);
   try {
     await store.database.send(
@@ -22,26 +46,24 @@ export async function applyChange(store: ViewStore, { key, sequence, set }: View
         TableName: store.table,
         Key: key,
         UpdateExpression: `SET #sequence = :sequence, ${entries.map((_, i) => `#a${i} = :a${i}`).join(', ')}`,
-        ConditionExpression: sequence === 1 ? 'attribute_not_exists(#sequence)' : '#sequence = :previous',
+        ConditionExpression: condition,
         ExpressionAttributeNames: {
           '#sequence': 'sequence',
           ...Object.fromEntries(entries.map(([name], i) => [`#a${i}`, name])),
         },
         ExpressionAttributeValues: {
           ':sequence': sequence,
-          ...(sequence === 1 ? {} : { ':previous': sequence - 1 }),
+          ...(condition.includes(':previous') ? { ':previous': sequence - 1 } : {}),
           ...Object.fromEntries(entries.map(([, value], i) => [`:a${i}`, value])),
         },
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       }),
     );
-    return 'applied';
+    return undefined;
   } catch (error) {
     if (!(error instanceof Error && error.name === 'ConditionalCheckFailedException')) throw error;
     // The document client converts answers, not errors.
     const item = (error as { Item?: { sequence?: { N?: string } } }).Item;
-    const stored = Number(item?.sequence?.N ?? 0);
-    if (stored >= sequence) return 'duplicate';
-    throw new TransientError('gap', `the view is at ${stored}, this is ${sequence}`, { cause: error });
+    return Number(item?.sequence?.N ?? 0);
   }
 }

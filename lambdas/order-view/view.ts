@@ -1,6 +1,6 @@
 import { invariant } from '../contract/core/errors.ts';
 import type { Message } from '../contract/messages.ts';
-import type { OrderStatus } from '../contract/order.ts';
+import type { Order, OrderStatus } from '../contract/order.ts';
 import { viewSortKey } from '../contract/tables.ts';
 
 /** Every message that changes an order's version. */
@@ -43,6 +43,23 @@ export function changeOf(message: VersionedMessage): ViewChange {
     key: { customerId, placedOrder: viewSortKey(placedAt, orderId) },
     sequence,
     set: { ...opening, status, updatedAt: message.occurredAt },
+  };
+}
+
+/** The whole item, from the order itself: as if every message up to the order's version had been applied. */
+export function viewOf(order: Order): ViewChange {
+  return {
+    key: { customerId: order.customerId, placedOrder: viewSortKey(order.placedAt, order.orderId) },
+    sequence: order.version,
+    set: {
+      orderId: order.orderId,
+      placedAt: order.placedAt,
+      itemCount: order.items.reduce((count, { qty }) => count + qty, 0),
+      total: order.total,
+      currency: order.currency,
+      status: order.status,
+      updatedAt: order.updatedAt,
+    },
   };
 }
 

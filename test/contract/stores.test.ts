@@ -10,7 +10,7 @@ import { notify } from '../../lambdas/notification/store.ts';
 import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { sweepDeadlines } from '../../lambdas/order-saga/deadlines.ts';
 import { findOrder, openOrders } from '../../lambdas/order-saga/store.ts';
-import { applyChange } from '../../lambdas/order-view/store.ts';
+import { applyChange, repair } from '../../lambdas/order-view/store.ts';
 import { changeOf } from '../../lambdas/order-view/view.ts';
 import { acceptOrder } from '../../lambdas/place-order/store.ts';
 import { listOrders } from '../../lambdas/query-orders/store.ts';
@@ -351,7 +351,7 @@ describe('inventory', () => {
 });
 
 describe('the read model', () => {
-  const view = () => ({ database: tables.database, table: 'orderView' });
+  const view = () => ({ database: tables.database, table: 'orderView', ordersTable: 'orders' });
   const placed = (aggregateId: string, placedAt = 1000) =>
     changeOf(
       aMessage(
@@ -399,6 +399,23 @@ describe('the read model', () => {
       message: 'the view is at 1, this is 3',
     });
     await expect(applyChange(view(), confirmed(orderId, 3))).rejects.toBeInstanceOf(TransientError);
+  });
+
+  it('repairs itself from the order when a message does not come, and takes nothing back', async () => {
+    const order = anOrder({ customerId: 'v1', placedAt: 1000, version: 4, status: 'CONFIRMED', step: 'SETTLED' });
+    await tables.put('orders', { ...JSON.parse(JSON.stringify(order)) });
+    await applyChange(view(), placed(order.orderId));
+    await expect(applyChange(view(), confirmed(order.orderId, 4))).rejects.toMatchObject({ reason: 'gap' });
+    expect(await repair(view(), order.orderId)).toBe('repaired');
+    expect(await repair(view(), order.orderId)).toBe('duplicate');
+    expect(await applyChange(view(), confirmed(order.orderId, 4))).toBe('duplicate');
+    expect(await tables.get('orderView', { customerId: 'v1', placedOrder: viewSortKey(1000, order.orderId) })).toMatchObject({
+      status: 'CONFIRMED',
+      sequence: 4,
+      itemCount: 2,
+      total: 1000,
+    });
+    await expect(repair(view(), 'ord_NOBODY')).rejects.toMatchObject({ name: 'PermanentError' });
   });
 
   it('lists pages of a rare status without losing or repeating any', async () => {

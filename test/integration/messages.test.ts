@@ -134,6 +134,11 @@ describe('an order whose message was lost', () => {
     const { body } = await system.api.send('POST', '/_local/functions/order-deadlines', {});
     expect(body).toMatchObject({ ok: true, payload: { moved: 1 } });
     expect(await settled(system, order.orderId)).toMatchObject({ status: 'CONFIRMED', version: 5 });
+    // The first message of the read model is lost for ever: it repairs itself from the order.
+    await eventually(async () => {
+      const { body: list } = await system.api.get(`/orders?customerId=${order.customerId}`);
+      expect(list.orders).toMatchObject([{ orderId: order.orderId, status: 'CONFIRMED', itemCount: 1, total: 5 }]);
+    });
   });
 });
 
