@@ -20,7 +20,20 @@ interface Usage {
 
 const sample = 20;
 const consumers = new Set(['order-saga', 'inventory', 'payment', 'shipping', 'notification', 'order-view']);
-const steps = ['place-order', 'outbox-publisher', 'inventory', 'order-saga', 'payment', 'shipping', 'notification', 'order-view'];
+const steps = [
+  'place-order',
+  'outbox-publisher',
+  'inventory',
+  'order-saga',
+  'payment',
+  'shipping',
+  'notification',
+  'order-view',
+  'order-sweep',
+];
+
+/** Longer than the stage's closeAfterSeconds: then every order of the sample is due to be closed. */
+const untilClosableMs = 32_000;
 
 /**
  * Places orders one at a time with metering on, and divides what every function used by their number.
@@ -32,11 +45,16 @@ export async function measureLedger(url: string): Promise<StepCost[]> {
     // The last messages (read model, notification, SENT marks) follow the settlement.
     await pause(400);
   };
-  await json(`${url}/_local/usage`, 'PUT');
+  // What the loads left is closed first, so that the sample's sweep sees the sample alone.
   await orderOnce();
+  await pause(untilClosableMs);
+  await json(`${url}/_local/functions/order-sweep`, 'POST', {});
+  await json(`${url}/_local/usage`, 'PUT');
   await json(`${url}/_local/usage`, 'DELETE');
   const before = await invocations(url);
   for (let i = 0; i < sample; i++) await orderOnce();
+  await pause(untilClosableMs);
+  await json(`${url}/_local/functions/order-sweep`, 'POST', {});
   const { body } = await json(`${url}/_local/usage`);
   const after = await invocations(url);
   const usage = Object.entries(body as Record<string, Usage>).map(([key, value]) => {

@@ -129,11 +129,19 @@ export class OrderStack extends Stack {
     const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, OUTBOX_TABLE: outbox.table.tableName });
     cancel.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
     outbox.grantCommit(cancel);
-    const deadlines = this.#function('order-deadlines', props, { ORDERS_TABLE: orders.tableName, OUTBOX_TABLE: outbox.table.tableName });
-    deadlines.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
-    deadlines.allow(['dynamodb:Query'], `${orders.tableArn}/index/open`);
-    outbox.grantCommit(deadlines);
-    everyMinute(this, 'EveryMinute', deadlines);
+    const sweep = this.#function('order-sweep', props, {
+      ORDERS_TABLE: orders.tableName,
+      OUTBOX_TABLE: outbox.table.tableName,
+      ORDER_VIEW_TABLE: orderView.tableName,
+      NOTIFICATIONS_TABLE: notifications.tableName,
+    });
+    sweep.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
+    sweep.allow(['dynamodb:Query'], `${orders.tableArn}/index/open`);
+    outbox.grantCommit(sweep);
+    // The closing check reads what the others know, and makes rows due again that they lack.
+    sweep.allow(['dynamodb:Query', 'dynamodb:UpdateItem'], outbox.table.tableArn);
+    sweep.allow(['dynamodb:GetItem'], orderView.tableArn, notifications.tableArn);
+    everyMinute(this, 'EveryMinute', sweep);
     const stockAdmin = this.#function('stock-admin', props, { INVENTORY_TABLE: inventory.tableName });
     stockAdmin.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], inventory.tableArn);
     const health = this.#function('health', props, {});
@@ -163,7 +171,7 @@ export class OrderStack extends Stack {
         placeOrder,
         queryOrders,
         cancel,
-        deadlines,
+        sweep,
         stockAdmin,
         health,
         publisher,

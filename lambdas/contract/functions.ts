@@ -84,11 +84,11 @@ export const functions = {
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
     environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text }),
   },
-  'order-deadlines': {
-    entry: 'lambdas/order-saga/deadlines-handler.ts',
+  'order-sweep': {
+    entry: 'lambdas/order-saga/sweep-handler.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
-    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text }),
+    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text, NOTIFICATIONS_TABLE: text }),
   },
   inventory: {
     entry: 'lambdas/inventory/handler.ts',

@@ -11,7 +11,8 @@ export const metrics = {
   ordersCancelled: { name: 'OrdersCancelled', unit: 'Count' },
   /** With dimension `code`: one of the failure codes. */
   ordersFailed: { name: 'OrdersFailed', unit: 'Count' },
-  /** Steps asked again or given up by the deadline sweep. */
+  ordersClosed: { name: 'OrdersClosed', unit: 'Count' },
+  /** Steps asked again or given up by the sweep. */
   ordersNudged: { name: 'OrdersNudged', unit: 'Count' },
   /** Gauge: orders whose undo is not answered. */
   ordersStuck: { name: 'OrdersStuck', unit: 'Count' },

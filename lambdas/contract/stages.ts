@@ -16,6 +16,7 @@ const prod: Durations = {
   retry: { baseSeconds: 2, factor: 2, capSeconds: 15 * minute, windowSeconds: 6 * hour },
   relay: { baseSeconds: 10, factor: 3, capSeconds: 15 * minute, maxAttempts: 10, leaseSeconds: 60 },
   nudge: { baseSeconds: 5 * minute, factor: 3, capSeconds: 6 * hour, maxNudges: 4 },
+  closeAfterSeconds: 30,
   giveUpSeconds: day,
   // Stripe keeps idempotency keys for at least 24 hours; half of it leaves room for clocks and queues.
   providerKeySeconds: 12 * hour,
@@ -44,6 +45,7 @@ export const durations: Readonly<Record<StageName, Durations>> = {
     retry: { baseSeconds: 1, factor: 2, capSeconds: 2, windowSeconds: 15 },
     relay: { ...prod.relay, baseSeconds: 1, factor: 2, capSeconds: 2 },
     nudge: { baseSeconds: 5, factor: 2, capSeconds: 20, maxNudges: 2 },
+    closeAfterSeconds: 2,
     giveUpSeconds: minute,
     queueRetentionSeconds: hour,
     deadLetterRetentionSeconds: 2 * hour,

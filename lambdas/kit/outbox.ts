@@ -112,7 +112,7 @@ function attention(key: OutboxKey, state: AttentionState): string {
 const leaseAttributes = ['owner', 'leaseUntil', 'owed'] as const;
 const attentionAttributes = ['attention', 'attentionAt'] as const;
 
-/** SENT absorbs: nothing leaves it, and whoever delivered to all consumers may set it from any other status. */
+/** SENT absorbs: nothing but the closing check's `requeue` leaves it, and whoever delivered to all consumers may set it from any other status. */
 export async function markSent(context: OutboxContext, row: OutboxRow): Promise<void> {
   const changed = await change(context, row, {
     to: 'SENT',
@@ -174,6 +174,22 @@ export async function markDead(
   });
   if (changed) report(context, row, 'DEAD', error);
   return 'DEAD';
+}
+
+/**
+ * Makes a row due for the relay at once, for the consumers that lack it, whether or not it was sent before.
+ *
+ * @returns false when the relay has it already, or it is dead or gone
+ */
+export async function requeue(context: OutboxContext, row: OutboxRow, owed: readonly string[], reason: string): Promise<boolean> {
+  const changed = await change(context, row, {
+    to: 'FAILED',
+    set: { owed: [...owed], lastError: reason, attention: attention(row, 'due'), attentionAt: context.world.now() },
+    remove: ['owner', 'leaseUntil'],
+    from: ['PENDING', 'SENT'],
+  });
+  if (changed) report(context, row, 'FAILED', reason);
+  return changed;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { PermanentError } from '../contract/core/errors.ts';
 import type { Order } from '../contract/order.ts';
@@ -34,7 +34,7 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
         ...(after.failure ? [', failure = :failure'] : []),
         ...(after.cancelled ? [', cancelled = :cancelled'] : []),
         ...(nudged ? [', nudges = :nudges'] : []),
-        ...(settled ? [', settledAt = :settledAt REMOVE openShard'] : []),
+        ...(settled ? [', settledAt = :settledAt'] : []),
       ].join(''),
       ConditionExpression: 'version = :version',
       ExpressionAttributeNames: { '#status': 'status' },
@@ -60,27 +60,45 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
   }
 }
 
-/**
- * Open orders of one shard that were placed before a time: the oldest, and, where there are more than fit, others from a
- * random place on, so that orders that are stuck do not hide those behind them.
- */
-export async function openOrders(store: SagaStore, shard: number, placedBefore: number, most: number): Promise<string[]> {
-  const page = async (from: number, limit: number): Promise<{ orderId: string; placedAt: number }[]> => {
-    const { Items = [] } = await store.database.send(
-      new QueryCommand({
+/** Takes an order out of the open index, if it is still as it was when it was checked. */
+export async function closeOrder(store: SagaStore, { orderId, version }: Order): Promise<boolean> {
+  try {
+    await store.database.send(
+      new UpdateCommand({
         TableName: store.ordersTable,
-        IndexName: 'open',
-        KeyConditionExpression: 'openShard = :shard AND placedAt BETWEEN :from AND :before',
-        ExpressionAttributeValues: { ':shard': openShardName(shard), ':from': from, ':before': placedBefore },
-        Limit: limit,
+        Key: { orderId },
+        UpdateExpression: 'REMOVE openShard',
+        ConditionExpression: 'version = :version',
+        ExpressionAttributeValues: { ':version': version },
       }),
     );
-    return Items as { orderId: string; placedAt: number }[];
-  };
-  const half = Math.ceil(most / 2);
-  const oldest = await page(0, half);
-  const last = oldest.at(-1);
-  if (oldest.length < half || !last) return oldest.map(({ orderId }) => orderId);
-  const others = await page(Math.floor(last.placedAt + store.world.random() * (placedBefore - last.placedAt)), most - half);
-  return [...new Set([...oldest, ...others].map(({ orderId }) => orderId))];
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    throw error;
+  }
+}
+
+/** Opaque place in a shard where the next page begins. */
+export type OpenPage = Readonly<Record<string, unknown>>;
+
+/** One page of a shard's open orders that were placed before a time, oldest first. */
+export async function openOrders(
+  store: SagaStore,
+  shard: number,
+  placedBefore: number,
+  limit: number,
+  start?: OpenPage,
+): Promise<{ orderIds: string[]; next: OpenPage | undefined }> {
+  const { Items = [], LastEvaluatedKey } = await store.database.send(
+    new QueryCommand({
+      TableName: store.ordersTable,
+      IndexName: 'open',
+      KeyConditionExpression: 'openShard = :shard AND placedAt <= :before',
+      ExpressionAttributeValues: { ':shard': openShardName(shard), ':before': placedBefore },
+      Limit: limit,
+      ...(start ? { ExclusiveStartKey: start } : {}),
+    }),
+  );
+  return { orderIds: Items.map((item) => item['orderId'] as string), next: LastEvaluatedKey };
 }

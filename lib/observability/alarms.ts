@@ -163,7 +163,7 @@ function definitions({ consumers, publisher, relay, streamFailures, functions, a
       id: 'StuckOrders',
       article: 'stuck-orders',
       says: 'nobody answers an undo: money or stock of an order hangs',
-      metric: emitted(metrics.ordersStuck, 'order-deadlines', { statistic: Stats.MAXIMUM }),
+      metric: emitted(metrics.ordersStuck, 'order-sweep', { statistic: Stats.MAXIMUM }),
       threshold: 1,
       minutes: 1,
     },

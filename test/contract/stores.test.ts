@@ -3,13 +3,15 @@ import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { TransientError } from '../../lambdas/contract/core/errors.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { openShardName, openShardOf, viewSortKey } from '../../lambdas/contract/tables.ts';
+import { durations } from '../../lambdas/contract/stages.ts';
+import { newRow, type OutboxRow } from '../../lambdas/kit/outbox.ts';
 import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
 import { messageMaker } from '../../lambdas/kit/message.ts';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
 import { notify } from '../../lambdas/notification/store.ts';
 import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
-import { sweepDeadlines } from '../../lambdas/order-saga/deadlines.ts';
-import { findOrder, openOrders } from '../../lambdas/order-saga/store.ts';
+import { sweepOpenOrders } from '../../lambdas/order-saga/sweep.ts';
+import { findOrder } from '../../lambdas/order-saga/store.ts';
 import { applyChange, repair } from '../../lambdas/order-view/store.ts';
 import { changeOf } from '../../lambdas/order-view/view.ts';
 import { acceptOrder } from '../../lambdas/place-order/store.ts';
@@ -166,9 +168,23 @@ describe('the saga’s store', () => {
     expect((await said()).toSorted()).toEqual(['OrderCancelled', 'RefundRequested', 'ShipmentCancelRequested', 'StockReleaseRequested']);
   });
 
-  describe('the deadline sweep', () => {
+  describe('the sweep', () => {
     const policy = { baseSeconds: 60, factor: 2, capSeconds: 600, maxNudges: 1 };
-    const sweep = (mayContinue = () => true) => sweepDeadlines(saga, policy, 'run-1', mayContinue);
+    const sweep = (mayContinue = () => true) =>
+      sweepOpenOrders({
+        saga,
+        closing: {
+          store: saga.store,
+          outbox: { database: tables.database, table: 'outbox', relay: durations.prod.relay, telemetry, world },
+          orderViewTable: 'orderView',
+          notificationsTable: 'notifications',
+          resendAfterSeconds: 300,
+        },
+        policy,
+        closeAfterSeconds: 60,
+        causationId: 'run-1',
+        mayContinue,
+      });
     const open = async (changes = {}) => {
       const order = anOrder({ placedAt: world.now(), updatedAt: world.now(), ...changes });
       await tables.put('orders', { ...JSON.parse(JSON.stringify(order)), openShard: openShardOf(order.orderId) });
@@ -179,10 +195,10 @@ describe('the saga’s store', () => {
     it('asks again for what nobody answered, gives it up after its nudges, and leaves the young alone', async () => {
       const orderId = await open();
       world.advance(59_000);
-      expect(await sweep()).toEqual({ looked: 0, moved: 0, stuck: 0 });
+      expect(await sweep()).toEqual({ looked: 0, moved: 0, closed: 0, resent: 0, stuck: 0 });
       world.advance(1000);
       const young = await open();
-      expect(await sweep()).toEqual({ looked: 1, moved: 1, stuck: 0 });
+      expect(await sweep()).toMatchObject({ looked: 1, moved: 1, stuck: 0 });
       expect(await tables.get('orders', { orderId })).toMatchObject({ step: 'RESERVING_STOCK', version: 2, nudges: 1 });
       expect(await sweep()).toMatchObject({ moved: 0 });
       world.advance(120_000);
@@ -210,33 +226,99 @@ describe('the saga’s store', () => {
       world.advance(60_000);
       expect(await sweep(() => false)).toMatchObject({ looked: 0 });
       expect(await sweep()).toMatchObject({ looked: 4, moved: 3 });
-      expect(telemetry.lines.filter(({ message }) => message === 'deadline not handled')).toHaveLength(1);
+      expect(telemetry.lines.filter(({ message }) => message === 'open order not handled')).toHaveLength(1);
     });
 
-    it('reaches orders behind many that are stuck', async () => {
-      const shard = 0;
-      const ids = Array.from({ length: 30 }, (_, i) => `ord_${String(i).padStart(3, '0')}`);
-      for (const [i, orderId] of ids.entries())
-        await tables.put('orders', { orderId, openShard: openShardName(shard), placedAt: 1000 + i });
-      const seen = new Set<string>();
-      for (let run = 0; run < 40; run++) {
-        const store = { ...saga.store, world: { ...world, random: () => run / 40 } };
-        const found = await openOrders(store, shard, 1_000_000, 8);
-        expect(found.length).toBeLessThanOrEqual(8);
-        for (const id of found) seen.add(id);
-      }
-      // A uniform draw over time would miss what is placed in one burst at its end; here it is spread.
-      expect(seen.size).toBeGreaterThan(4);
-      expect(await openOrders(saga.store, shard, 1029, 60)).toHaveLength(30);
+    it('reaches every open order, page by page', async () => {
+      for (let i = 0; i < 230; i++)
+        await tables.put('orders', { orderId: `x${i}`, openShard: openShardName(3), placedAt: i, schemaVersion: 9 });
+      expect(await sweep()).toMatchObject({ looked: 230 });
+    });
+
+    describe('closing a settled order', () => {
+      let order: ReturnType<typeof anOrder>;
+      let rows: OutboxRow[];
+      const known = async ({ view = 2, notified = true } = {}) => {
+        if (view > 0)
+          await tables.put('orderView', {
+            customerId: order.customerId,
+            placedOrder: viewSortKey(order.placedAt, order.orderId),
+            sequence: view,
+          });
+        if (notified) await tables.put('notifications', { orderId: order.orderId });
+      };
+      const isOpen = async () => (await tables.get('orders', { orderId: order.orderId }))?.['openShard'] !== undefined;
+      const row = async (i: number) => tables.get('outbox', { aggregateId: order.orderId, messageId: rows[i]!.messageId });
+      beforeEach(async () => {
+        await tables.clear('orderView');
+        await tables.clear('notifications');
+        order = anOrder({
+          placedAt: world.now(),
+          updatedAt: world.now(),
+          settledAt: world.now(),
+          step: 'SETTLED',
+          status: 'FAILED',
+          version: 2,
+          failure: { code: 'OUT_OF_STOCK', detail: '' },
+        });
+        await tables.put('orders', { ...JSON.parse(JSON.stringify(order)), openShard: openShardOf(order.orderId) });
+        const context = { aggregateId: order.orderId, groupId: 'g', correlationId: 'c', causationId: 'm' };
+        const keys = { customerId: order.customerId, placedAt: order.placedAt };
+        rows = [
+          makeMessage('OrderPlaced', { ...keys, currency: 'JPY', total: 1, items: [{ sku: 'a', qty: 1 }] }, { ...context, sequence: 1 }),
+          makeMessage('OrderFailed', { ...keys, code: 'OUT_OF_STOCK', detail: '' }, { ...context, sequence: 2 }),
+        ].map((message): OutboxRow => ({
+          ...newRow(message, { source: 'test', outboxExpirySeconds: 3600, world }),
+          status: 'SENT',
+          sentAt: world.now(),
+        }));
+        for (const sent of rows) await tables.put('outbox', { ...sent });
+        world.advance(400_000);
+      });
+
+      it('takes it out of the open index when everyone knows of it', async () => {
+        await known();
+        expect(await sweep()).toMatchObject({ closed: 1, resent: 0 });
+        expect(await isOpen()).toBe(false);
+      });
+
+      it('sends what the read model lacks again, to it alone', async () => {
+        await known({ view: 1 });
+        expect(await sweep()).toMatchObject({ closed: 0, resent: 1 });
+        expect(await row(1)).toMatchObject({ status: 'FAILED', owed: ['order-view'], attentionAt: world.now() });
+        expect(await row(0)).toMatchObject({ status: 'SENT' });
+        expect(await isOpen()).toBe(true);
+      });
+
+      it('sends the settlement again when nobody was notified', async () => {
+        await known({ notified: false });
+        expect(await sweep()).toMatchObject({ closed: 0, resent: 1 });
+        expect(await row(1)).toMatchObject({ status: 'FAILED', owed: ['notification'] });
+      });
+
+      it('sends a row that the stream never delivered to all of its route', async () => {
+        await known();
+        await tables.put('outbox', { ...rows[0]!, status: 'PENDING' });
+        expect(await sweep()).toMatchObject({ closed: 0, resent: 1 });
+        expect(await row(0)).toMatchObject({ status: 'FAILED', owed: ['inventory', 'order-view'] });
+      });
+
+      it('waits for what was sent a moment ago, and for what the relay has', async () => {
+        await known({ view: 1 });
+        await tables.put('outbox', { ...rows[1]!, sentAt: world.now() - 1000 });
+        await tables.put('outbox', { ...rows[0]!, status: 'FAILED', attention: 'due#0', attentionAt: world.now() + 1 });
+        expect(await sweep()).toMatchObject({ closed: 0, resent: 0 });
+        expect(await isOpen()).toBe(true);
+      });
     });
   });
 
-  it('closes a settled order: it leaves the open index, and says its outcome', async () => {
+  it('settles an order: it says its outcome, and stays open until it is closed', async () => {
     const { orderId } = await stored({ step: 'ARRANGING_SHIPMENT', version: 3 });
     await hear(saga, aMessage('ShipmentArranged', { trackingId: 't' }, { aggregateId: orderId }));
     const order = await tables.get('orders', { orderId });
     expect(order).toMatchObject({ status: 'CONFIRMED', version: 4, settledAt: expect.any(Number) });
-    expect(order).not.toHaveProperty('openShard');
+    expect(order).toHaveProperty('openShard');
     expect([...telemetry.counts.keys()].toSorted()).toEqual(['OrdersConfirmed', 'SettleTime']);
     expect(telemetry.lines[0]).toMatchObject({
       message: 'order transition',

@@ -46,4 +46,11 @@ it('settles 500 orders of 16 clients over 20 scarce SKUs with exact stock, money
   await auditEchoes(system);
   await auditBooks(system, stock);
   await auditQueues(system);
+
+  // Everyone knows of every order: the sweep closes them all.
+  await eventually(async () => {
+    await system.api.send('POST', '/_local/functions/order-sweep', {});
+    const open = (await itemsOf<{ openShard?: string }>(system, 'OrdersTableName')).filter(({ openShard }) => openShard !== undefined);
+    expect(open).toHaveLength(0);
+  });
 });

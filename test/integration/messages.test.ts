@@ -123,7 +123,7 @@ describe('a reply for an order that does not exist', () => {
 });
 
 describe('an order whose message was lost', () => {
-  it('is asked for again by the deadline sweep, and settles', async () => {
+  it('is asked for again by the sweep, and settles', async () => {
     const sku = unique('sku');
     await system.api.setStock(sku, 1);
     const placedAt = Date.now() - 60_000;
@@ -131,7 +131,7 @@ describe('an order whose message was lost', () => {
     // The order alone, as if its row, its stream record and its queue had all been wiped.
     const item = { ...(JSON.parse(JSON.stringify(order)) as object), openShard: openShardOf(order.orderId) };
     await system.database.send(new PutCommand({ TableName: system.outputs['OrdersTableName'], Item: item }));
-    const { body } = await system.api.send('POST', '/_local/functions/order-deadlines', {});
+    const { body } = await system.api.send('POST', '/_local/functions/order-sweep', {});
     expect(body).toMatchObject({ ok: true, payload: { moved: 1 } });
     expect(await settled(system, order.orderId)).toMatchObject({ status: 'CONFIRMED', version: 5 });
     // The first message of the read model is lost for ever: it repairs itself from the order.

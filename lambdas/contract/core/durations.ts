@@ -16,6 +16,8 @@ export interface Durations {
   readonly relay: RelayPolicy;
   /** When a step of the saga that nobody answers is asked again, and how often. */
   readonly nudge: NudgePolicy;
+  /** When a settled order is first checked for being known to everyone: long enough for its last messages to arrive. */
+  readonly closeAfterSeconds: number;
   /** The latest time at which a step that nobody answers is given up. */
   readonly giveUpSeconds: number;
   /** How long the payment and shipping providers keep idempotency keys: an older intent is looked up, not sent again. */

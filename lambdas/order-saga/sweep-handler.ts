@@ -7,23 +7,38 @@ import { readEnvironment } from '../kit/env.ts';
 import { messageMaker } from '../kit/message.ts';
 import { flushTelemetry } from '../kit/telemetry.ts';
 import { commitsTo, connect } from '../kit/wiring.ts';
-import { sweepDeadlines, type Sweep } from './deadlines.ts';
+import type { OutboxContext } from '../kit/outbox.ts';
+import { sweepOpenOrders, type Sweep } from './sweep.ts';
 
-const environment = readEnvironment('order-deadlines', functions['order-deadlines']);
+const environment = readEnvironment('order-sweep', functions['order-sweep']);
 const stage = durations[environment.STAGE];
-const connections = connect('order-deadlines');
+const connections = connect('order-sweep');
 const { telemetry, world } = connections;
 const store = { ...commitsTo(environment.OUTBOX_TABLE, stage, connections), ordersTable: environment.ORDERS_TABLE };
+const outbox: OutboxContext = { database: connections.database, table: environment.OUTBOX_TABLE, relay: stage.relay, telemetry, world };
 const makeMessage = messageMaker(topology, world);
 
-/** Left over at the end of a run for the order in hand. */
+/** Left over at the end of a run for the orders in hand. */
 const reserveMs = 5000;
 
 export const handler = middy<ScheduledEvent, Sweep, Error, Context>()
   .use(flushTelemetry(telemetry))
   .handler(async (_event, context) => {
     const mayContinue = (): boolean => context.getRemainingTimeInMillis() > reserveMs;
-    const sweep = await sweepDeadlines({ store, makeMessage, telemetry }, stage.nudge, world.newId(), mayContinue);
-    telemetry.info('deadlines', { ...sweep });
+    const sweep = await sweepOpenOrders({
+      saga: { store, makeMessage, telemetry },
+      closing: {
+        store,
+        outbox,
+        orderViewTable: environment.ORDER_VIEW_TABLE,
+        notificationsTable: environment.NOTIFICATIONS_TABLE,
+        resendAfterSeconds: stage.nudge.baseSeconds,
+      },
+      policy: stage.nudge,
+      closeAfterSeconds: stage.closeAfterSeconds,
+      causationId: world.newId(),
+      mayContinue,
+    });
+    telemetry.info('sweep', { ...sweep });
     return sweep;
   });

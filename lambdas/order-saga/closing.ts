@@ -1,0 +1,104 @@
+import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { decodeEnvelope } from '../contract/core/envelope.ts';
+import { routeOf } from '../contract/core/routing.ts';
+import type { Order } from '../contract/order.ts';
+import { topology } from '../contract/routes.ts';
+import { viewSortKey } from '../contract/tables.ts';
+import { requeue, type OutboxContext, type OutboxRow } from '../kit/outbox.ts';
+import { closeOrder, type SagaStore } from './store.ts';
+
+export interface Closing {
+  readonly store: SagaStore;
+  readonly outbox: OutboxContext;
+  readonly orderViewTable: string;
+  readonly notificationsTable: string;
+  /** A message that was sent this long ago and still has no effect is sent again. */
+  readonly resendAfterSeconds: number;
+}
+
+/** What listeners and the outbox know of an order. */
+export interface Echoes {
+  readonly rows: readonly OutboxRow[];
+  /** Sequence of the read model's item; 0 when there is none. */
+  readonly viewSequence: number;
+  readonly notified: boolean;
+}
+
+/** A message that somebody lacks: its row, and who. */
+export interface Owed {
+  readonly row: OutboxRow;
+  readonly consumers: readonly string[];
+}
+
+/**
+ * What a settled order still owes: rows that were never sent, versions that the read model lacks, a notification.
+ * Nothing owed and nothing on its way: it can be closed.
+ */
+export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): { owed: Owed[]; waiting: boolean } {
+  const owed: Owed[] = [];
+  let waiting = viewSequence < order.version || !notified;
+  for (const row of rows) {
+    const { type, sequence = 0 } = decodeEnvelope(row.body);
+    if (row.status !== 'SENT') {
+      waiting = true;
+      // FAILED and SENDING are the relay's, DEAD is an operator's. PENDING means that the stream never delivered it.
+      if (row.status === 'PENDING') owed.push({ row, consumers: routeOf(topology, type)?.consumers ?? [] });
+      continue;
+    }
+    const consumers = [
+      ...(sequence > viewSequence ? ['order-view'] : []),
+      ...(sequence === order.version && !notified ? ['notification'] : []),
+    ];
+    if (consumers.length > 0) owed.push({ row, consumers });
+  }
+  return { owed, waiting };
+}
+
+/**
+ * Takes a settled order out of the open index when everyone who must know of it does. Otherwise what is missing goes out
+ * again, to those who lack it, through the relay: so a lost stream record or a wiped queue heals after the settlement too.
+ */
+export async function close(closing: Closing, order: Order): Promise<'closed' | 'sent again' | 'waiting'> {
+  const { owed, waiting } = owedBy(order, await echoesOf(closing, order));
+  if (!waiting) return (await closeOrder(closing.store, order)) ? 'closed' : 'waiting';
+  const before = closing.store.world.now() - closing.resendAfterSeconds * 1000;
+  let sent = 0;
+  for (const { row, consumers } of owed) {
+    if ((row.sentAt ?? row.committedAt) > before) continue;
+    if (await requeue(closing.outbox, row, consumers, 'the closing check misses its effect')) sent++;
+  }
+  return sent > 0 ? 'sent again' : 'waiting';
+}
+
+async function echoesOf({ store, outbox, orderViewTable, notificationsTable }: Closing, order: Order): Promise<Echoes> {
+  const { orderId, customerId, placedAt } = order;
+  const { database } = store;
+  const [rows, view, notification] = await Promise.all([
+    database.send(
+      new QueryCommand({
+        TableName: outbox.table,
+        KeyConditionExpression: 'aggregateId = :id',
+        ExpressionAttributeValues: { ':id': orderId },
+        ConsistentRead: true,
+        Limit: 200,
+      }),
+    ),
+    database.send(
+      new GetCommand({
+        TableName: orderViewTable,
+        Key: { customerId, placedOrder: viewSortKey(placedAt, orderId) },
+        ConsistentRead: true,
+        ProjectionExpression: '#sequence',
+        ExpressionAttributeNames: { '#sequence': 'sequence' },
+      }),
+    ),
+    database.send(
+      new GetCommand({ TableName: notificationsTable, Key: { orderId }, ConsistentRead: true, ProjectionExpression: 'orderId' }),
+    ),
+  ]);
+  return {
+    rows: (rows.Items ?? []) as OutboxRow[],
+    viewSequence: Number(view.Item?.['sequence'] ?? 0),
+    notified: notification.Item !== undefined,
+  };
+}
