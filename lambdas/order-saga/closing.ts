@@ -38,11 +38,16 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
   const owed: Owed[] = [];
   let waiting = viewSequence < order.version || !notified;
   for (const row of rows) {
-    const { type, sequence = 0 } = decodeEnvelope(row.body);
-    if (row.status !== 'SENT') {
+    // FAILED and SENDING are the relay's, DEAD is an operator's, and its body need not even be readable.
+    if (row.status !== 'SENT' && row.status !== 'PENDING') {
       waiting = true;
-      // FAILED and SENDING are the relay's, DEAD is an operator's. PENDING means that the stream never delivered it.
-      if (row.status === 'PENDING') owed.push({ row, consumers: routeOf(topology, type)?.consumers ?? [] });
+      continue;
+    }
+    const { type, sequence = 0 } = decodeEnvelope(row.body);
+    if (row.status === 'PENDING') {
+      // The stream never delivered it.
+      waiting = true;
+      owed.push({ row, consumers: routeOf(topology, type)?.consumers ?? [] });
       continue;
     }
     const consumers = [

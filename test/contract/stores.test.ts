@@ -303,6 +303,13 @@ describe('the saga’s store', () => {
         expect(await row(0)).toMatchObject({ status: 'FAILED', owed: ['inventory', 'order-view'] });
       });
 
+      it('stays open, without stumbling, while a row is dead', async () => {
+        await known();
+        await tables.put('outbox', { ...rows[0]!, status: 'DEAD', body: 'unreadable' });
+        expect(await sweep()).toMatchObject({ closed: 0, resent: 0 });
+        expect(telemetry.lines.filter(({ message }) => message === 'open order not handled')).toEqual([]);
+      });
+
       it('waits for what was sent a moment ago, and for what the relay has', async () => {
         await known({ view: 1 });
         await tables.put('outbox', { ...rows[1]!, sentAt: world.now() - 1000 });
