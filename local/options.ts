@@ -24,7 +24,7 @@ export const usage = `npm start -- [options]
   PORT=3000             port of the API, on loopback (environment variable; 0 takes a free one)
   --data-dir <folder>   where tables, queues and checkpoints live      (default .local)
   --fresh               start from nothing: delete what is there
-  --stage <name>        ${stageNames.join(' | ')}: whose durations to use     (default dev)
+  --stage <name>        dev | test: whose durations to use            (default dev)
   --context <key=value> as for cdk: paymentUrl=…, carrierUrl=…, emailSender=…
   --verbose             print every log line of every function
   --help
