@@ -2,7 +2,7 @@ import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { invariant, PermanentError } from '../contract/core/errors.ts';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { inventoryKey } from '../contract/tables.ts';
-import { commit, CommitRefused, type CommitContext, type Write } from '../kit/commit.ts';
+import { commit, CommitRefused, tryCommit, type CommitContext, type Write } from '../kit/commit.ts';
 import type { Reservation, Shortage, StockLine } from './reservation.ts';
 
 export type InventoryStore = CommitContext & { readonly inventoryTable: string };
@@ -59,13 +59,7 @@ export async function reserve(
 
 /** Stores a reservation that touches no stock (a rejection, a tombstone) with its reply; false when there is one already. */
 export async function record(store: InventoryStore, orderId: string, reservation: Reservation, reply: Envelope): Promise<boolean> {
-  try {
-    await commit(store, [reservationWrite(store, orderId, reservation)], [reply]);
-    return true;
-  } catch (error) {
-    if (error instanceof CommitRefused) return false;
-    throw error;
-  }
+  return tryCommit(store, [reservationWrite(store, orderId, reservation)], [reply]);
 }
 
 /** Gives back what a reservation holds, with the reply; false when another release was first. */

@@ -1,4 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, type ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 
@@ -20,4 +20,9 @@ export function connectDatabase(): { client: DynamoDBClient; database: DynamoDBD
 export function connectQueues(): SQSClient {
   // The queue's URL need not be on the configured endpoint: an emulator names itself as it likes.
   return new SQSClient({ maxAttempts: 3, useQueueUrlAsEndpoint: false });
+}
+
+/** Whether a single write was refused because its condition did not hold. Only the caller knows what that means. */
+export function conditionFailed(error: unknown): error is ConditionalCheckFailedException {
+  return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }

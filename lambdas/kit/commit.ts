@@ -71,6 +71,17 @@ export async function commit(context: CommitContext, writes: readonly Write[], m
   }
 }
 
+/** As `commit`, for callers to whom every refusal means the same: false when a condition did not hold, and nothing was written. */
+export async function tryCommit(context: CommitContext, writes: readonly Write[], messages: readonly Envelope[]): Promise<boolean> {
+  try {
+    await commit(context, writes, messages);
+    return true;
+  } catch (error) {
+    if (error instanceof CommitRefused) return false;
+    throw error;
+  }
+}
+
 /** The error to end with when the transaction met contention; throws at once for everything that trying again cannot cure. */
 function contentionOf(error: unknown): TransientError | undefined {
   if (!(error instanceof Error)) return undefined;

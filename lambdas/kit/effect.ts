@@ -1,7 +1,8 @@
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { assertNever, PermanentError, TransientError } from '../contract/core/errors.ts';
-import { commit, CommitRefused, type CommitContext, type Write } from './commit.ts';
+import { conditionFailed } from './aws.ts';
+import { commit, tryCommit, type CommitContext, type Write } from './commit.ts';
 
 /**
  * An effect in someone else's system (a capture, a shipment) that must happen at most once and can be undone.
@@ -195,7 +196,7 @@ async function begin<Request>(context: EffectContext<Request>, id: string, reque
     );
     return undefined;
   } catch (error) {
-    if (!(error instanceof Error && error.name === 'ConditionalCheckFailedException')) throw error;
+    if (!conditionFailed(error)) throw error;
     const stored = await load(context, id);
     if (!stored) throw new TransientError('conflict', `${id}: its record vanished while it was read`, { cause: error });
     return stored;
@@ -208,18 +209,15 @@ async function insert<Request>(
   record: EffectRecord<Request>,
   messages: readonly Envelope[],
 ): Promise<boolean> {
-  return committed(
-    context,
-    {
-      Put: {
-        TableName: context.table,
-        Item: { [context.keyName]: id, ...record },
-        ConditionExpression: 'attribute_not_exists(#key)',
-        ExpressionAttributeNames: { '#key': context.keyName },
-      },
+  const put: Write = {
+    Put: {
+      TableName: context.table,
+      Item: { [context.keyName]: id, ...record },
+      ConditionExpression: 'attribute_not_exists(#key)',
+      ExpressionAttributeNames: { '#key': context.keyName },
     },
-    messages,
-  );
+  };
+  return tryCommit(context, [put], messages);
 }
 
 /** Moves a record from one state to the next, with its messages; false when it was not in that state any more. */
@@ -253,22 +251,12 @@ async function settle<Request>(
     },
   };
   // Without a message there is nothing to commit together: a plain write costs half of a transaction.
-  if (messages.length > 0) return committed(context, { Update: update }, messages);
+  if (messages.length > 0) return tryCommit(context, [{ Update: update }], messages);
   try {
     await context.database.send(new UpdateCommand(update));
     return true;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
-    throw error;
-  }
-}
-
-async function committed(context: CommitContext, write: Write, messages: readonly Envelope[]): Promise<boolean> {
-  try {
-    await commit(context, [write], messages);
-    return true;
-  } catch (error) {
-    if (error instanceof CommitRefused) return false;
+    if (conditionFailed(error)) return false;
     throw error;
   }
 }

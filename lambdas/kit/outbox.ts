@@ -2,7 +2,7 @@ import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { encodeEnvelope, type Envelope } from '../contract/core/envelope.ts';
 import { attentionKey, attentionShards, shardOf, type AttentionState, type OutboxKey, type RowStatus } from '../contract/core/tables.ts';
 import { ladderSeconds, type RelayPolicy } from '../contract/core/retry-policy.ts';
-import type { Database } from './aws.ts';
+import { conditionFailed, type Database } from './aws.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { World } from './world.ts';
 
@@ -100,7 +100,7 @@ async function change(context: OutboxContext, key: OutboxKey, { to, set, remove,
     );
     return true;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    if (conditionFailed(error)) return false;
     throw error;
   }
 }
@@ -225,7 +225,7 @@ export async function claim(context: OutboxContext, key: OutboxKey, owner: strin
     report(context, row, 'SENDING');
     return row;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return undefined;
+    if (conditionFailed(error)) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Database } from './aws.ts';
+import { conditionFailed, type Database } from './aws.ts';
 
 /** The books of the sandbox providers: what they did, once per key, in a table that a test or a demo can audit. */
 export interface SandboxLedger {
@@ -24,7 +24,7 @@ export function sandboxLedger(database: Database, table: string): SandboxLedger 
         );
         return { entry, existed: false };
       } catch (error) {
-        if (!(error instanceof Error && error.name === 'ConditionalCheckFailedException')) throw error;
+        if (!conditionFailed(error)) throw error;
         return { entry: (await find<typeof entry>(key)) ?? entry, existed: true };
       }
     },

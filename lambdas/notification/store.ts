@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Database } from '../kit/aws.ts';
+import { conditionFailed, type Database } from '../kit/aws.ts';
 import type { World } from '../kit/world.ts';
 import type { Mailer } from './mailer.ts';
 import { notificationOf, type Settled } from './notification.ts';
@@ -54,7 +54,7 @@ async function recordOnce(store: NotificationStore, message: Settled, email: 'no
     );
     return true;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    if (conditionFailed(error)) return false;
     throw error;
   }
 }

@@ -15,9 +15,10 @@ export interface Saga {
 
 const versionRaces = 3;
 
-/** What became of an input: the order as it is now, and a word for the log line. */
+/** What became of an input: the order as it is now, whether it moved, and a word for the log line. */
 export interface Advance {
   readonly order: Order;
+  readonly moved: boolean;
   readonly outcome: string;
 }
 
@@ -32,7 +33,7 @@ export async function advance(saga: Saga, load: () => Promise<Order>, input: Rep
   for (let race = 0; race < versionRaces; race++) {
     const order = await load();
     const decision = decide(order, input);
-    if (decision.kind === 'ignore') return { order, outcome: `ignored: ${decision.why}` };
+    if (decision.kind === 'ignore') return { order, moved: false, outcome: `ignored: ${decision.why}` };
     const after = evolve(order, decision.transition, saga.store.world.now());
     invariant(after.version === order.version + 1, 'a transition is one version');
     const message = saga.makeMessage(decision.transition.type, decision.transition.data, {
@@ -44,7 +45,7 @@ export async function advance(saga: Saga, load: () => Promise<Order>, input: Rep
     });
     if (await commitTransition(saga.store, order, after, message)) {
       reportTransition(saga.telemetry, order, after, decision.transition);
-      return { order: after, outcome: decision.transition.type };
+      return { order: after, moved: true, outcome: decision.transition.type };
     }
   }
   throw new TransientError('conflict', `an order changed ${versionRaces} times while ${input.type} was decided on`);

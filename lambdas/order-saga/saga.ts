@@ -167,7 +167,10 @@ function callOffShipment(order: Order, failure?: OrderFailure): Transition {
   };
 }
 
-type ForwardStep = Extract<OrderStep, 'RESERVING_STOCK' | 'CAPTURING_PAYMENT' | 'ARRANGING_SHIPMENT'>;
+/** The steps that lead to a confirmed order; all others undo or wait for nothing. */
+const forwardSteps = ['RESERVING_STOCK', 'CAPTURING_PAYMENT', 'ARRANGING_SHIPMENT'] as const satisfies OrderStep[];
+type ForwardStep = (typeof forwardSteps)[number];
+const isForward = (step: OrderStep): step is ForwardStep => (forwardSteps as readonly OrderStep[]).includes(step);
 
 /** The first undo for an order that turns round at a step: of that step itself, which may have happened, then of those before it. */
 function undo(order: Order, step: ForwardStep, failure?: OrderFailure): Transition {
@@ -191,21 +194,11 @@ export function dueAt(order: Order, policy: NudgePolicy): number {
 function tick(order: Order, { now, policy }: Tick): Decision {
   if (order.step === 'SETTLED') return { kind: 'ignore', why: 'the order is settled' };
   if (now < dueAt(order, policy)) return { kind: 'ignore', why: 'no deadline has passed' };
-  const spent = (order.nudges ?? 0) >= policy.maxNudges;
-  switch (order.step) {
-    case 'RESERVING_STOCK':
-    case 'CAPTURING_PAYMENT':
-    case 'ARRANGING_SHIPMENT': {
-      const failure: OrderFailure = { code: 'TIMED_OUT', detail: `nobody answered while ${order.step}` };
-      return { kind: 'transition', transition: spent ? undo(order, order.step, failure) : askAgain(order, order.step) };
-    }
-    case 'CALLING_OFF_SHIPMENT':
-    case 'REFUNDING_PAYMENT':
-    case 'RELEASING_STOCK':
-      return { kind: 'transition', transition: askAgain(order, order.step) };
-    default:
-      return assertNever(order.step, 'step');
+  const { step } = order;
+  if (isForward(step) && (order.nudges ?? 0) >= policy.maxNudges) {
+    return { kind: 'transition', transition: undo(order, step, { code: 'TIMED_OUT', detail: `nobody answered while ${step}` }) };
   }
+  return { kind: 'transition', transition: askAgain(order, step) };
 }
 
 /** The question of a step once more, in the same step. */
@@ -233,21 +226,9 @@ function cancelled(order: Order): Transition {
 }
 
 function cancel(order: Order): Decision {
-  const turn = (transition: Transition): Decision => ({ kind: 'transition', transition: { ...transition, cancelled: true } });
-  switch (order.step) {
-    case 'RESERVING_STOCK':
-    case 'CAPTURING_PAYMENT':
-    case 'ARRANGING_SHIPMENT':
-      return turn(undo(order, order.step));
-    case 'CALLING_OFF_SHIPMENT':
-    case 'REFUNDING_PAYMENT':
-    case 'RELEASING_STOCK':
-      return { kind: 'ignore', why: 'the order is being undone already' };
-    case 'SETTLED':
-      return { kind: 'ignore', why: 'the order is settled' };
-    default:
-      return assertNever(order.step, 'step');
-  }
+  if (order.step === 'SETTLED') return { kind: 'ignore', why: 'the order is settled' };
+  if (!isForward(order.step)) return { kind: 'ignore', why: 'the order is being undone already' };
+  return { kind: 'transition', transition: { ...undo(order, order.step), cancelled: true } };
 }
 
 function fail(order: Order, failure: OrderFailure): Transition {

@@ -3,7 +3,8 @@ import type { Envelope } from '../contract/core/envelope.ts';
 import { PermanentError } from '../contract/core/errors.ts';
 import type { Order } from '../contract/order.ts';
 import { openShardName } from '../contract/tables.ts';
-import { commit, CommitRefused, type CommitContext } from '../kit/commit.ts';
+import { conditionFailed } from '../kit/aws.ts';
+import { tryCommit, type CommitContext } from '../kit/commit.ts';
 
 export type SagaStore = CommitContext & { readonly ordersTable: string };
 
@@ -51,13 +52,7 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
       },
     },
   };
-  try {
-    await commit(store, [update], [message]);
-    return true;
-  } catch (error) {
-    if (error instanceof CommitRefused) return false;
-    throw error;
-  }
+  return tryCommit(store, [update], [message]);
 }
 
 /** Takes an order out of the open index, if it is still as it was when it was checked. */
@@ -74,7 +69,7 @@ export async function closeOrder(store: SagaStore, { orderId, version }: Order):
     );
     return true;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    if (conditionFailed(error)) return false;
     throw error;
   }
 }

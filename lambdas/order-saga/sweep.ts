@@ -71,8 +71,8 @@ async function lookAt({ saga, closing, policy, causationId }: SweepOptions, swee
       if (!order) throw new Error(`order ${orderId} is in the open index, but not in the table`);
       return order;
     };
-    const { order, outcome } = await advance(saga, load, { type: 'Tick', now, policy }, causationId);
-    if (!outcome.startsWith('ignored')) sweep.moved++;
+    const { order, moved } = await advance(saga, load, { type: 'Tick', now, policy }, causationId);
+    if (moved) sweep.moved++;
     if ((order.nudges ?? 0) > policy.maxNudges) sweep.stuck++;
     if (order.step !== 'SETTLED') return;
     const closed = await close(closing, order);

@@ -1,6 +1,6 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { PermanentError, TransientError } from '../contract/core/errors.ts';
-import type { Database } from '../kit/aws.ts';
+import { conditionFailed, type Database } from '../kit/aws.ts';
 import type { Order } from '../contract/order.ts';
 import { viewOf, type ViewChange } from './view.ts';
 
@@ -61,9 +61,8 @@ async function write(store: ViewStore, { key, sequence, set }: ViewChange, condi
     );
     return undefined;
   } catch (error) {
-    if (!(error instanceof Error && error.name === 'ConditionalCheckFailedException')) throw error;
+    if (!conditionFailed(error)) throw error;
     // The document client converts answers, not errors.
-    const item = (error as { Item?: { sequence?: { N?: string } } }).Item;
-    return Number(item?.sequence?.N ?? 0);
+    return Number(error.Item?.['sequence']?.N ?? 0);
   }
 }

@@ -29,16 +29,7 @@ export function changeOf(message: VersionedMessage): ViewChange {
   invariant(sequence !== undefined, `${message.type} carries a sequence`);
   const { customerId, placedAt } = message.data;
   const status = statusAfter(message.type);
-  const opening =
-    message.type === 'OrderPlaced'
-      ? {
-          orderId,
-          placedAt,
-          itemCount: message.data.items.reduce((count, { qty }) => count + qty, 0),
-          total: message.data.total,
-          currency: message.data.currency,
-        }
-      : {};
+  const opening = message.type === 'OrderPlaced' ? openingOf({ orderId, ...message.data }) : {};
   return {
     key: { customerId, placedOrder: viewSortKey(placedAt, orderId) },
     sequence,
@@ -51,16 +42,21 @@ export function viewOf(order: Order): ViewChange {
   return {
     key: { customerId: order.customerId, placedOrder: viewSortKey(order.placedAt, order.orderId) },
     sequence: order.version,
-    set: {
-      orderId: order.orderId,
-      placedAt: order.placedAt,
-      itemCount: order.items.reduce((count, { qty }) => count + qty, 0),
-      total: order.total,
-      currency: order.currency,
-      status: order.status,
-      updatedAt: order.updatedAt,
-    },
+    set: { ...openingOf(order), status: order.status, updatedAt: order.updatedAt },
   };
+}
+
+/** What never changes after the order is placed. */
+function openingOf({
+  orderId,
+  placedAt,
+  items,
+  total,
+  currency,
+}: Pick<Order, 'orderId' | 'placedAt' | 'total' | 'currency'> & {
+  readonly items: readonly { readonly qty: number }[];
+}): Record<string, unknown> {
+  return { orderId, placedAt, itemCount: items.reduce((count, { qty }) => count + qty, 0), total, currency };
 }
 
 function statusAfter(type: VersionedMessage['type']): OrderStatus {

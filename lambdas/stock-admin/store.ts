@@ -1,6 +1,6 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { inventoryKey } from '../contract/tables.ts';
-import type { Database } from '../kit/aws.ts';
+import { conditionFailed, type Database } from '../kit/aws.ts';
 
 export interface StockStore {
   readonly database: Database;
@@ -49,7 +49,7 @@ export async function setStock(
     );
     return Attributes as unknown as StockLevel;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return undefined;
+    if (conditionFailed(error)) return undefined;
     throw error;
   }
 }
