@@ -2,17 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
-import { itemsOf, localSystem, queueDepth, settled, unique, type System } from '../support/system.ts';
+import { describe, expect, it } from 'vitest';
+import { runningSystem } from '../support/running-system.ts';
+import { itemsOf, queueDepth, settled, unique } from '../support/system.ts';
 
-let runtime: StartedRuntime;
-let system: System;
-beforeAll(async () => {
-  runtime = await startRuntime();
-  system = await localSystem(runtime.url);
-});
-afterAll(() => runtime.remove());
+const system = runningSystem();
 
 const line = { sku: 'coffee', qty: 1, price: 500 };
 const json = { 'content-type': 'application/json' };

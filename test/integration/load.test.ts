@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { auditBooks, auditEchoes, auditQueues } from '../support/audit.ts';
-import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
-import { eventually, itemsOf, localSystem, type System } from '../support/system.ts';
+import { runningSystem } from '../support/running-system.ts';
+import { eventually, itemsOf } from '../support/system.ts';
 
-let runtime: StartedRuntime;
-let system: System;
-beforeAll(async () => {
-  runtime = await startRuntime();
-  system = await localSystem(runtime.url);
-});
-afterAll(() => runtime.remove());
+const system = runningSystem();
 
 it('settles 500 orders of 16 clients over 20 scarce SKUs with exact stock, money and read model', async () => {
   const stock = new Map<string, number>();

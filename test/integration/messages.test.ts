@@ -8,16 +8,11 @@ import { openShardOf } from '../../lambdas/contract/tables.ts';
 import { newRow } from '../../lambdas/kit/outbox.ts';
 import { systemWorld } from '../../lambdas/kit/world.ts';
 import { aMessage, anOrder, orderKeys } from '../support/builders.ts';
+import { runningSystem } from '../support/running-system.ts';
 import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
-import { eventually, itemsOf, localSystem, settled, unique, type System } from '../support/system.ts';
+import { eventually, itemsOf, localSystem, settled, unique } from '../support/system.ts';
 
-let runtime: StartedRuntime;
-let system: System;
-beforeAll(async () => {
-  runtime = await startRuntime();
-  system = await localSystem(runtime.url);
-});
-afterAll(() => runtime.remove());
+const system = runningSystem();
 
 const now = (): Partial<Envelope> => ({ messageId: systemWorld.newId(), occurredAt: Date.now() });
 
