@@ -75,14 +75,15 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
 
     const checkpoints = new Checkpoints(dataDir);
     const onProblem = (what: string): void => print(`          ${what}`);
+    // The pages read the resources' values when they are asked: the API's own URL joins them once the gateway has a port.
+    const pages = localPages({ assembly, values, proxy, pools: [...pools.values()], metrics, inits });
     const gateway = await startGateway({
       port: options.port,
       routes: routesOf(assembly, values, pools),
-      pages: (method, path, body) => pages(method, path, body),
+      pages,
     });
     stops.push(() => gateway.stop());
     setApiEndpoint(assembly, values, gateway);
-    const pages = localPages({ assembly, values, proxy, pools: [...pools.values()], metrics, inits });
     const disconnect = connectSources({
       template: assembly.template,
       values,
