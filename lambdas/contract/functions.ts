@@ -37,85 +37,85 @@ const provider = {
 /** All functions. A consumer's function has the consumer's name. */
 export const functions = {
   'place-order': {
-    entry: 'lambdas/place-order/handler.ts',
+    entry: 'lambdas/place-order/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
     environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ALLOW_GUEST: flag }),
   },
   'query-orders': {
-    entry: 'lambdas/query-orders/handler.ts',
+    entry: 'lambdas/query-orders/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
     environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
   },
   'stock-admin': {
-    entry: 'lambdas/stock-admin/handler.ts',
+    entry: 'lambdas/stock-admin/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
     environment: z.object({ ...base, INVENTORY_TABLE: text }),
   },
   health: {
-    entry: 'lambdas/health/handler.ts',
+    entry: 'lambdas/health/main.ts',
     memoryMb: 256,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
     environment: z.object({ ...base }),
   },
   'outbox-publisher': {
-    entry: 'lambdas/outbox-publisher/handler.ts',
+    entry: 'lambdas/outbox-publisher/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.publisherTimeoutSeconds,
     environment: z.object({ ...base, OUTBOX_TABLE: text, QUEUE_URLS: queueUrls }),
   },
   'outbox-relay': {
-    entry: 'lambdas/outbox-relay/handler.ts',
+    entry: 'lambdas/outbox-relay/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
     environment: z.object({ ...base, OUTBOX_TABLE: text, ORDERS_TABLE: text, QUEUE_URLS: queueUrls }),
   },
   'order-saga': {
-    entry: 'lambdas/order-saga/handler.ts',
+    entry: 'lambdas/order-saga/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
     environment: z.object({ ...participant, ORDERS_TABLE: text }),
   },
   'order-cancel': {
-    entry: 'lambdas/order-saga/cancel-handler.ts',
+    entry: 'lambdas/order-saga/cancel-main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
     environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text }),
   },
   'order-sweep': {
-    entry: 'lambdas/order-saga/sweep-handler.ts',
+    entry: 'lambdas/order-saga/sweep-main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
     environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text, NOTIFICATIONS_TABLE: text }),
   },
   inventory: {
-    entry: 'lambdas/inventory/handler.ts',
+    entry: 'lambdas/inventory/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
     environment: z.object({ ...participant, INVENTORY_TABLE: text }),
   },
   payment: {
-    entry: 'lambdas/payment/handler.ts',
+    entry: 'lambdas/payment/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
     environment: z.object({ ...participant, PAYMENTS_TABLE: text, ...provider }),
   },
   shipping: {
-    entry: 'lambdas/shipping/handler.ts',
+    entry: 'lambdas/shipping/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
     environment: z.object({ ...participant, SHIPMENTS_TABLE: text, ...provider }),
   },
   notification: {
-    entry: 'lambdas/notification/handler.ts',
+    entry: 'lambdas/notification/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
     environment: z.object({ ...consumer, NOTIFICATIONS_TABLE: text, EMAIL_SENDER: z.email().optional() }),
   },
   'order-view': {
-    entry: 'lambdas/order-view/handler.ts',
+    entry: 'lambdas/order-view/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.consumerTimeoutSeconds,
     environment: z.object({ ...consumer, ORDER_VIEW_TABLE: text, ORDERS_TABLE: text }),
@@ -123,3 +123,6 @@ export const functions = {
 } as const satisfies Record<string, FunctionDefinition> & Record<Consumer, FunctionDefinition>;
 
 export type FunctionName = keyof typeof functions;
+
+/** A function's environment as it reads it: parsed by its own schema. */
+export type Environment<Name extends FunctionName> = z.infer<(typeof functions)[Name]['environment']>;

@@ -1,6 +1,6 @@
 import type { Durations } from '../contract/core/durations.ts';
 import type { MessageDefinitions, Topology } from '../contract/core/routing.ts';
-import { connectDatabase, connectQueues, type Database } from './aws.ts';
+import { connectDatabase, connectQueues, type Database, type Queues } from './aws.ts';
 import type { CommitContext } from './commit.ts';
 import { createConsumer, type MessageHandlers } from './consume.ts';
 import { runOncePerMessage } from './idempotency.ts';
@@ -9,7 +9,7 @@ import type { PublishContext } from './publish.ts';
 import { createTelemetry, type Telemetry } from './telemetry.ts';
 import { systemWorld, type World } from './world.ts';
 
-/** One function's hold on the real world: clients, clock, logger. */
+/** One function's hold on the world: clients, clock, logger. A handler gets it and makes none itself, so that the simulation runs the same handler. */
 export interface Connections {
   /** Of the function: log lines, metrics and the timeline carry it. */
   readonly name: string;
@@ -19,9 +19,19 @@ export interface Connections {
   readonly database: Database;
 }
 
-/** Connects a function, once, while its environment initialises. */
+/** As `Connections`, for functions that receive or send messages. */
+export interface QueueConnections extends Connections {
+  readonly queues: Queues;
+}
+
+/** Connects a function to the real world, once, while its environment initialises. */
 export function connect(name: string): Connections {
   return { name, telemetry: createTelemetry(name), world: systemWorld, ...connectDatabase() };
+}
+
+/** As `connect`; apart from it, so that the bundles of functions without queues do without the SQS client. */
+export function connectWithQueues(name: string): QueueConnections {
+  return { ...connect(name), queues: connectQueues() };
 }
 
 /** What a store commits through. */
@@ -41,7 +51,7 @@ export function consumeFrom<Definitions extends MessageDefinitions>(
   environment: ConsumerEnvironment,
   topology: Topology<Definitions>,
   durations: Durations,
-  { name, client, telemetry, world }: Connections,
+  { name, client, queues, telemetry, world }: QueueConnections,
   handlers: MessageHandlers<Definitions>,
 ): ReturnType<typeof createConsumer<Definitions>> {
   const table = environment.IDEMPOTENCY_TABLE;
@@ -50,7 +60,7 @@ export function consumeFrom<Definitions extends MessageDefinitions>(
     topology,
     durations,
     handlers,
-    queues: connectQueues(),
+    queues,
     queueUrl: environment.QUEUE_URL,
     deadLetterQueueUrl: environment.DEAD_LETTER_QUEUE_URL,
     telemetry,
@@ -64,10 +74,10 @@ export function publishesFrom(
   environment: { readonly OUTBOX_TABLE: string; readonly QUEUE_URLS: Readonly<Record<string, string>> },
   topology: Topology,
   durations: Durations,
-  { database, telemetry, world }: Connections,
+  { database, queues, telemetry, world }: QueueConnections,
 ): { outbox: OutboxContext; publish: PublishContext } {
   return {
     outbox: { database, table: environment.OUTBOX_TABLE, relay: durations.relay, telemetry, world },
-    publish: { topology, queues: connectQueues(), queueUrls: environment.QUEUE_URLS },
+    publish: { topology, queues, queueUrls: environment.QUEUE_URLS },
   };
 }

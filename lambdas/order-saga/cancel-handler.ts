@@ -1,39 +1,38 @@
-import { functions } from '../contract/functions.ts';
+import type { Environment } from '../contract/functions.ts';
 import { orderIdPattern, type Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { readEnvironment } from '../kit/env.ts';
 import { createHttpHandler, Problem, type HttpHandler } from '../kit/http.ts';
 import { messageMaker } from '../kit/message.ts';
-import { commitsTo, connect } from '../kit/wiring.ts';
+import { commitsTo, type Connections } from '../kit/wiring.ts';
 import { advance, type Saga } from './advance.ts';
 import { findOrder } from './store.ts';
 
-const environment = readEnvironment('order-cancel', functions['order-cancel']);
-const connections = connect('order-cancel');
-const { telemetry, world } = connections;
-const saga: Saga = {
-  store: { ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections), ordersTable: environment.ORDERS_TABLE },
-  makeMessage: messageMaker(topology, world),
-  telemetry,
-};
-
-/** Turns an order round, whatever it is doing. The races with replies are the saga's to decide: one of the two is first. */
-const cancelOrder: HttpHandler = async (request) => {
-  const id = request.params['id'] ?? '';
-  const load = async (): Promise<Order> => {
-    const order = orderIdPattern.test(id) ? await findOrder(saga.store, id) : undefined;
-    if (!order) throw new Problem(404, 'order-not-found', 'There is no such order', { detail: 'id: no order has this id' });
-    return order;
+export function createHandler(environment: Environment<'order-cancel'>, connections: Connections) {
+  const { telemetry, world } = connections;
+  const saga: Saga = {
+    store: { ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections), ordersTable: environment.ORDERS_TABLE },
+    makeMessage: messageMaker(topology, world),
+    telemetry,
   };
-  const { order, outcome } = await advance(saga, load, { type: 'Cancel' }, request.correlationId);
-  // Asked again after it worked: the same answer.
-  if (order.status === 'CONFIRMED' || order.status === 'FAILED') {
-    throw new Problem(409, 'order-settled', 'The order is settled', {
-      detail: `the order is ${order.status}; it cannot be cancelled any more`,
-    });
-  }
-  return { status: 202, outcome, aggregateId: order.orderId, body: { orderId: order.orderId, status: order.status, step: order.step } };
-};
 
-export const handler = createHttpHandler({ routes: { 'POST /orders/{id}/cancel': cancelOrder }, telemetry, world });
+  /** Turns an order round, whatever it is doing. The races with replies are the saga's to decide: one of the two is first. */
+  const cancelOrder: HttpHandler = async (request) => {
+    const id = request.params['id'] ?? '';
+    const load = async (): Promise<Order> => {
+      const order = orderIdPattern.test(id) ? await findOrder(saga.store, id) : undefined;
+      if (!order) throw new Problem(404, 'order-not-found', 'There is no such order', { detail: 'id: no order has this id' });
+      return order;
+    };
+    const { order, outcome } = await advance(saga, load, { type: 'Cancel' }, request.correlationId);
+    // Asked again after it worked: the same answer.
+    if (order.status === 'CONFIRMED' || order.status === 'FAILED') {
+      throw new Problem(409, 'order-settled', 'The order is settled', {
+        detail: `the order is ${order.status}; it cannot be cancelled any more`,
+      });
+    }
+    return { status: 202, outcome, aggregateId: order.orderId, body: { orderId: order.orderId, status: order.status, step: order.step } };
+  };
+
+  return createHttpHandler({ routes: { 'POST /orders/{id}/cancel': cancelOrder }, telemetry, world });
+}

@@ -1,44 +1,43 @@
 import middy from '@middy/core';
 import type { Context, ScheduledEvent } from 'aws-lambda';
-import { functions } from '../contract/functions.ts';
+import type { Environment } from '../contract/functions.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { readEnvironment } from '../kit/env.ts';
 import { messageMaker } from '../kit/message.ts';
 import { flushTelemetry } from '../kit/telemetry.ts';
-import { commitsTo, connect } from '../kit/wiring.ts';
+import { commitsTo, type Connections } from '../kit/wiring.ts';
 import type { OutboxContext } from '../kit/outbox.ts';
 import { sweepOpenOrders, type Sweep } from './sweep.ts';
-
-const environment = readEnvironment('order-sweep', functions['order-sweep']);
-const stage = durations[environment.STAGE];
-const connections = connect('order-sweep');
-const { telemetry, world } = connections;
-const store = { ...commitsTo(environment.OUTBOX_TABLE, stage, connections), ordersTable: environment.ORDERS_TABLE };
-const outbox: OutboxContext = { database: connections.database, table: environment.OUTBOX_TABLE, relay: stage.relay, telemetry, world };
-const makeMessage = messageMaker(topology, world);
 
 /** Left over at the end of a run for the orders in hand. */
 const reserveMs = 5000;
 
-export const handler = middy<ScheduledEvent, Sweep, Error, Context>()
-  .use(flushTelemetry(telemetry))
-  .handler(async (_event, context) => {
-    const mayContinue = (): boolean => context.getRemainingTimeInMillis() > reserveMs;
-    const sweep = await sweepOpenOrders({
-      saga: { store, makeMessage, telemetry },
-      closing: {
-        store,
-        outbox,
-        orderViewTable: environment.ORDER_VIEW_TABLE,
-        notificationsTable: environment.NOTIFICATIONS_TABLE,
-        resendAfterSeconds: stage.nudge.baseSeconds,
-      },
-      policy: stage.nudge,
-      closeAfterSeconds: stage.closeAfterSeconds,
-      causationId: world.newId(),
-      mayContinue,
+export function createHandler(environment: Environment<'order-sweep'>, connections: Connections) {
+  const stage = durations[environment.STAGE];
+  const { telemetry, world } = connections;
+  const store = { ...commitsTo(environment.OUTBOX_TABLE, stage, connections), ordersTable: environment.ORDERS_TABLE };
+  const outbox: OutboxContext = { database: connections.database, table: environment.OUTBOX_TABLE, relay: stage.relay, telemetry, world };
+  const makeMessage = messageMaker(topology, world);
+
+  return middy<ScheduledEvent, Sweep, Error, Context>()
+    .use(flushTelemetry(telemetry))
+    .handler(async (_event, context) => {
+      const mayContinue = (): boolean => context.getRemainingTimeInMillis() > reserveMs;
+      const sweep = await sweepOpenOrders({
+        saga: { store, makeMessage, telemetry },
+        closing: {
+          store,
+          outbox,
+          orderViewTable: environment.ORDER_VIEW_TABLE,
+          notificationsTable: environment.NOTIFICATIONS_TABLE,
+          resendAfterSeconds: stage.nudge.baseSeconds,
+        },
+        policy: stage.nudge,
+        closeAfterSeconds: stage.closeAfterSeconds,
+        causationId: world.newId(),
+        mayContinue,
+      });
+      telemetry.info('sweep', { ...sweep });
+      return sweep;
     });
-    telemetry.info('sweep', { ...sweep });
-    return sweep;
-  });
+}

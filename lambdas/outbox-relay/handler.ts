@@ -1,39 +1,38 @@
 import middy from '@middy/core';
 import type { Context, ScheduledEvent } from 'aws-lambda';
-import { functions } from '../contract/functions.ts';
+import type { Environment } from '../contract/functions.ts';
 import { metrics } from '../contract/metrics.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
 import { openShardName, openShards } from '../contract/tables.ts';
-import { readEnvironment } from '../kit/env.ts';
 import { countIndex, gaugeOutbox, relayDueRows, reportGauges } from '../kit/relay.ts';
 import { flushTelemetry } from '../kit/telemetry.ts';
-import { connect, publishesFrom } from '../kit/wiring.ts';
-
-const environment = readEnvironment('outbox-relay', functions['outbox-relay']);
-const connections = connect('outbox-relay');
-const { telemetry, database, world } = connections;
-const { outbox, publish } = publishesFrom(environment, topology, durations[environment.STAGE], connections);
+import { publishesFrom, type QueueConnections } from '../kit/wiring.ts';
 
 /** Left over at the end of a run for the gauges and for the row in hand. */
 const reserveMs = 10_000;
 
-async function openOrders(): Promise<number> {
-  let count = 0;
-  for (let shard = 0; shard < openShards; shard++) {
-    count += await countIndex(database, environment.ORDERS_TABLE, 'open', 'openShard = :shard', { ':shard': openShardName(shard) });
-  }
-  return count;
-}
+export function createHandler(environment: Environment<'outbox-relay'>, connections: QueueConnections) {
+  const { telemetry, database, world } = connections;
+  const { outbox, publish } = publishesFrom(environment, topology, durations[environment.STAGE], connections);
 
-export const handler = middy<ScheduledEvent, { relayed: number }, Error, Context>()
-  .use(flushTelemetry(telemetry))
-  .handler(async (_event, context) => {
-    const relayed = await relayDueRows(outbox, publish, world.newId(), () => context.getRemainingTimeInMillis() > reserveMs);
-    const gauges = await gaugeOutbox(outbox);
-    reportGauges(outbox, gauges);
-    const open = await openOrders();
-    telemetry.count(metrics.openOrders, open);
-    telemetry.info('relay', { relayed, openOrders: open, ...gauges });
-    return { relayed };
-  });
+  async function openOrders(): Promise<number> {
+    let count = 0;
+    for (let shard = 0; shard < openShards; shard++) {
+      count += await countIndex(database, environment.ORDERS_TABLE, 'open', 'openShard = :shard', { ':shard': openShardName(shard) });
+    }
+    return count;
+  }
+
+  return middy<ScheduledEvent, { relayed: number }, Error, Context>()
+    .use(flushTelemetry(telemetry))
+    .handler(async (_event, context) => {
+      const relayed = await relayDueRows(outbox, publish, world.newId(), () => context.getRemainingTimeInMillis() > reserveMs);
+      const gauges = await gaugeOutbox(outbox);
+      reportGauges(outbox, gauges);
+      const open = await openOrders();
+      telemetry.count(metrics.openOrders, open);
+      telemetry.info('relay', { relayed, openOrders: open, ...gauges });
+      return { relayed };
+    });
+}

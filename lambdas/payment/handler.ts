@@ -1,46 +1,45 @@
-import { functions } from '../contract/functions.ts';
+import type { Environment } from '../contract/functions.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { readEnvironment } from '../kit/env.ts';
 import { messageMaker } from '../kit/message.ts';
 import { secretReader } from '../kit/provider.ts';
 import { sandboxLedger } from '../kit/sandbox-ledger.ts';
-import { commitsTo, connect, consumeFrom } from '../kit/wiring.ts';
+import { commitsTo, consumeFrom, type QueueConnections } from '../kit/wiring.ts';
 import type { PaymentGateway } from './gateway.ts';
 import { httpGateway } from './http-gateway.ts';
 import { capturePayment, paymentEffect, paymentStates, refundPayment, type Payments } from './payment.ts';
 import { sandboxGateway } from './sandbox-gateway.ts';
 
-const environment = readEnvironment('payment', functions.payment);
-const stage = durations[environment.STAGE];
-const connections = connect('payment');
-const { world, database } = connections;
+export function createHandler(environment: Environment<'payment'>, connections: QueueConnections) {
+  const stage = durations[environment.STAGE];
+  const { world, database } = connections;
 
-function chooseGateway(): PaymentGateway {
-  if (environment.PROVIDER_URL !== undefined) {
-    const secret = secretReader(environment.PROVIDER_SECRET_ID, () => world.now());
-    // Half of the function's time: the outcome still has to be committed, and a retry costs less than a timeout.
-    return httpGateway({ url: environment.PROVIDER_URL, secret, timeoutMs: stage.consumerTimeoutSeconds * 500 });
+  function chooseGateway(): PaymentGateway {
+    if (environment.PROVIDER_URL !== undefined) {
+      const secret = secretReader(environment.PROVIDER_SECRET_ID, () => world.now());
+      // Half of the function's time: the outcome still has to be committed, and a retry costs less than a timeout.
+      return httpGateway({ url: environment.PROVIDER_URL, secret, timeoutMs: stage.consumerTimeoutSeconds * 500 });
+    }
+    if (environment.SANDBOX_LEDGER_TABLE !== undefined) {
+      return sandboxGateway(sandboxLedger(database, environment.SANDBOX_LEDGER_TABLE), world);
+    }
+    throw new Error('environment of function payment: neither PROVIDER_URL nor SANDBOX_LEDGER_TABLE is set');
   }
-  if (environment.SANDBOX_LEDGER_TABLE !== undefined) {
-    return sandboxGateway(sandboxLedger(database, environment.SANDBOX_LEDGER_TABLE), world);
-  }
-  throw new Error('environment of function payment: neither PROVIDER_URL nor SANDBOX_LEDGER_TABLE is set');
+
+  const payments: Payments = {
+    effects: {
+      ...commitsTo(environment.OUTBOX_TABLE, stage, connections),
+      table: environment.PAYMENTS_TABLE,
+      keyName: 'orderId',
+      names: paymentStates,
+      port: paymentEffect(chooseGateway()),
+      providerKeySeconds: stage.providerKeySeconds,
+    },
+    makeMessage: messageMaker(topology, world),
+  };
+
+  return consumeFrom(environment, topology, stage, connections, {
+    PaymentRequested: (message) => capturePayment(payments, message),
+    RefundRequested: (message) => refundPayment(payments, message),
+  });
 }
-
-const payments: Payments = {
-  effects: {
-    ...commitsTo(environment.OUTBOX_TABLE, stage, connections),
-    table: environment.PAYMENTS_TABLE,
-    keyName: 'orderId',
-    names: paymentStates,
-    port: paymentEffect(chooseGateway()),
-    providerKeySeconds: stage.providerKeySeconds,
-  },
-  makeMessage: messageMaker(topology, world),
-};
-
-export const handler = consumeFrom(environment, topology, stage, connections, {
-  PaymentRequested: (message) => capturePayment(payments, message),
-  RefundRequested: (message) => refundPayment(payments, message),
-});

@@ -1,78 +1,80 @@
-import { functions } from '../contract/functions.ts';
+import type { Environment } from '../contract/functions.ts';
 import { orderPlaced } from '../contract/messages.ts';
 import { metrics } from '../contract/metrics.ts';
 import { limits } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { readEnvironment } from '../kit/env.ts';
 import { createHttpHandler, invalid, Problem, readJson, type HttpHandler } from '../kit/http.ts';
 import { messageMaker } from '../kit/message.ts';
-import { commitsTo, connect } from '../kit/wiring.ts';
+import { commitsTo, type Connections } from '../kit/wiring.ts';
 import { idempotencyKeyPattern, mergeLines, openOrder, placementSchema, requestHash } from './placement.ts';
 import { acceptOrder } from './store.ts';
 
-const environment = readEnvironment('place-order', functions['place-order']);
-const connections = connect('place-order');
-const { telemetry, world } = connections;
-const store = { ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections), ordersTable: environment.ORDERS_TABLE };
-const makeMessage = messageMaker(topology, world);
-
-const placeOrder: HttpHandler = async (request) => {
-  const idempotencyKey = request.headers['idempotency-key'];
-  if (idempotencyKey === undefined || !idempotencyKeyPattern.test(idempotencyKey)) {
-    throw invalid([
-      { field: 'header:idempotency-key', message: 'is required: 1 to 255 visible ASCII characters, a new one for each order' },
-    ]);
-  }
-  const { received, value: placement } = readJson(request, placementSchema, limits.bodyBytes);
-  const customerId = placement.customerId ?? (environment.ALLOW_GUEST ? 'guest' : undefined);
-  if (customerId === undefined) throw invalid([{ field: 'customerId', message: 'is required' }]);
-  const lines = mergeLines(placement.items);
-  if ('problems' in lines) throw invalid(lines.problems);
-
-  const order = openOrder(placement, lines, {
-    customerId,
-    idempotencyKey,
-    correlationId: request.correlationId,
-    now: world.now(),
-  });
-  const message = makeMessage('OrderPlaced', orderPlaced(order), {
-    aggregateId: order.orderId,
-    sequence: order.version,
-    groupId: order.groupId,
-    correlationId: order.correlationId,
-    causationId: request.correlationId,
-  });
-  const acceptance = await acceptOrder(store, order, requestHash(received), message);
-  if (acceptance === 'key-reused') {
-    throw new Problem(422, 'idempotency-key-reused', 'The Idempotency-Key was used for another request', {
-      detail: 'header:idempotency-key: belongs to an order with another body; use a new key for a new order',
-      fields: [{ field: 'header:idempotency-key', message: 'belongs to an order with another body' }],
-    });
-  }
-  telemetry.count(acceptance === 'accepted' ? metrics.ordersAccepted : metrics.ordersReplayed, 1);
-  if (acceptance === 'accepted') {
-    telemetry.info('order transition', {
-      correlationId: order.correlationId,
-      aggregateId: order.orderId,
-      to: order.step,
-      status: order.status,
-      version: order.version,
-      customerId,
-      total: order.total,
-      currency: order.currency,
-    });
-  }
-  return {
-    status: 202,
-    outcome: acceptance,
-    aggregateId: order.orderId,
-    body: { orderId: order.orderId, status: 'PENDING' },
-    headers: {
-      location: `/orders/${order.orderId}`,
-      ...(acceptance === 'replayed' ? { 'idempotency-replayed': 'true' } : {}),
-    },
+export function createHandler(environment: Environment<'place-order'>, connections: Connections) {
+  const { telemetry, world } = connections;
+  const store = {
+    ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections),
+    ordersTable: environment.ORDERS_TABLE,
   };
-};
+  const makeMessage = messageMaker(topology, world);
 
-export const handler = createHttpHandler({ routes: { 'POST /orders': placeOrder }, telemetry, world });
+  const placeOrder: HttpHandler = async (request) => {
+    const idempotencyKey = request.headers['idempotency-key'];
+    if (idempotencyKey === undefined || !idempotencyKeyPattern.test(idempotencyKey)) {
+      throw invalid([
+        { field: 'header:idempotency-key', message: 'is required: 1 to 255 visible ASCII characters, a new one for each order' },
+      ]);
+    }
+    const { received, value: placement } = readJson(request, placementSchema, limits.bodyBytes);
+    const customerId = placement.customerId ?? (environment.ALLOW_GUEST ? 'guest' : undefined);
+    if (customerId === undefined) throw invalid([{ field: 'customerId', message: 'is required' }]);
+    const lines = mergeLines(placement.items);
+    if ('problems' in lines) throw invalid(lines.problems);
+
+    const order = openOrder(placement, lines, {
+      customerId,
+      idempotencyKey,
+      correlationId: request.correlationId,
+      now: world.now(),
+    });
+    const message = makeMessage('OrderPlaced', orderPlaced(order), {
+      aggregateId: order.orderId,
+      sequence: order.version,
+      groupId: order.groupId,
+      correlationId: order.correlationId,
+      causationId: request.correlationId,
+    });
+    const acceptance = await acceptOrder(store, order, requestHash(received), message);
+    if (acceptance === 'key-reused') {
+      throw new Problem(422, 'idempotency-key-reused', 'The Idempotency-Key was used for another request', {
+        detail: 'header:idempotency-key: belongs to an order with another body; use a new key for a new order',
+        fields: [{ field: 'header:idempotency-key', message: 'belongs to an order with another body' }],
+      });
+    }
+    telemetry.count(acceptance === 'accepted' ? metrics.ordersAccepted : metrics.ordersReplayed, 1);
+    if (acceptance === 'accepted') {
+      telemetry.info('order transition', {
+        correlationId: order.correlationId,
+        aggregateId: order.orderId,
+        to: order.step,
+        status: order.status,
+        version: order.version,
+        customerId,
+        total: order.total,
+        currency: order.currency,
+      });
+    }
+    return {
+      status: 202,
+      outcome: acceptance,
+      aggregateId: order.orderId,
+      body: { orderId: order.orderId, status: 'PENDING' },
+      headers: {
+        location: `/orders/${order.orderId}`,
+        ...(acceptance === 'replayed' ? { 'idempotency-replayed': 'true' } : {}),
+      },
+    };
+  };
+
+  return createHttpHandler({ routes: { 'POST /orders': placeOrder }, telemetry, world });
+}

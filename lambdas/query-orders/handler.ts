@@ -1,39 +1,11 @@
 import * as z from 'zod';
-import { functions } from '../contract/functions.ts';
+import type { Environment } from '../contract/functions.ts';
 import { customerIdSchema, orderIdPattern, orderStatuses, type Order } from '../contract/order.ts';
-import { readEnvironment } from '../kit/env.ts';
 import { createHttpHandler, fieldProblems, invalid, Problem, type HttpHandler, type HttpRequest } from '../kit/http.ts';
-import { connect } from '../kit/wiring.ts';
+import type { Connections } from '../kit/wiring.ts';
 import { listedOrder, orderAnswer, timelineAnswer } from './answers.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { findOrder, listOrders, orderRows, type QueryStore } from './store.ts';
-
-const environment = readEnvironment('query-orders', functions['query-orders']);
-const { telemetry, world, database } = connect('query-orders');
-const store: QueryStore = {
-  database,
-  ordersTable: environment.ORDERS_TABLE,
-  outboxTable: environment.OUTBOX_TABLE,
-  orderViewTable: environment.ORDER_VIEW_TABLE,
-};
-
-async function requestedOrder(request: HttpRequest): Promise<Order> {
-  const id = request.params['id'] ?? '';
-  const order = orderIdPattern.test(id) ? await findOrder(store, id) : undefined;
-  if (!order) throw new Problem(404, 'order-not-found', 'There is no such order', { detail: 'id: no order has this id' });
-  return order;
-}
-
-const getOrder: HttpHandler = async (request) => {
-  const order = await requestedOrder(request);
-  return { status: 200, outcome: 'found', aggregateId: order.orderId, body: orderAnswer(order) };
-};
-
-const getTimeline: HttpHandler = async (request) => {
-  const order = await requestedOrder(request);
-  const { rows, more } = await orderRows(store, order.orderId);
-  return { status: 200, outcome: 'found', aggregateId: order.orderId, body: timelineAnswer(order, rows, more) };
-};
 
 const listQuery = z.strictObject({
   customerId: customerIdSchema,
@@ -42,25 +14,53 @@ const listQuery = z.strictObject({
   cursor: z.string().max(1000).optional(),
 });
 
-const getOrders: HttpHandler = async (request) => {
-  const parsed = listQuery.safeParse(request.query);
-  if (!parsed.success) throw invalid(fieldProblems(parsed.error, 'query', 'query:'));
-  const { customerId, status, limit, cursor: text } = parsed.data;
-  const cursor = text === undefined ? undefined : decodeCursor(text, customerId, status);
-  if (text !== undefined && !cursor) throw invalid([{ field: 'query:cursor', message: 'is not a cursor of this list' }]);
-  const { items, next } = await listOrders(store, { customerId, status, limit, after: cursor?.placedOrder });
-  return {
-    status: 200,
-    outcome: 'listed',
-    body: {
-      orders: items.map(listedOrder),
-      cursor: next === undefined ? undefined : encodeCursor({ customerId, status, placedOrder: next }),
-    },
+export function createHandler(environment: Environment<'query-orders'>, connections: Connections) {
+  const { telemetry, world, database } = connections;
+  const store: QueryStore = {
+    database,
+    ordersTable: environment.ORDERS_TABLE,
+    outboxTable: environment.OUTBOX_TABLE,
+    orderViewTable: environment.ORDER_VIEW_TABLE,
   };
-};
 
-export const handler = createHttpHandler({
-  routes: { 'GET /orders/{id}': getOrder, 'GET /orders/{id}/timeline': getTimeline, 'GET /orders': getOrders },
-  telemetry,
-  world,
-});
+  async function requestedOrder(request: HttpRequest): Promise<Order> {
+    const id = request.params['id'] ?? '';
+    const order = orderIdPattern.test(id) ? await findOrder(store, id) : undefined;
+    if (!order) throw new Problem(404, 'order-not-found', 'There is no such order', { detail: 'id: no order has this id' });
+    return order;
+  }
+
+  const getOrder: HttpHandler = async (request) => {
+    const order = await requestedOrder(request);
+    return { status: 200, outcome: 'found', aggregateId: order.orderId, body: orderAnswer(order) };
+  };
+
+  const getTimeline: HttpHandler = async (request) => {
+    const order = await requestedOrder(request);
+    const { rows, more } = await orderRows(store, order.orderId);
+    return { status: 200, outcome: 'found', aggregateId: order.orderId, body: timelineAnswer(order, rows, more) };
+  };
+
+  const getOrders: HttpHandler = async (request) => {
+    const parsed = listQuery.safeParse(request.query);
+    if (!parsed.success) throw invalid(fieldProblems(parsed.error, 'query', 'query:'));
+    const { customerId, status, limit, cursor: text } = parsed.data;
+    const cursor = text === undefined ? undefined : decodeCursor(text, customerId, status);
+    if (text !== undefined && !cursor) throw invalid([{ field: 'query:cursor', message: 'is not a cursor of this list' }]);
+    const { items, next } = await listOrders(store, { customerId, status, limit, after: cursor?.placedOrder });
+    return {
+      status: 200,
+      outcome: 'listed',
+      body: {
+        orders: items.map(listedOrder),
+        cursor: next === undefined ? undefined : encodeCursor({ customerId, status, placedOrder: next }),
+      },
+    };
+  };
+
+  return createHttpHandler({
+    routes: { 'GET /orders/{id}': getOrder, 'GET /orders/{id}/timeline': getTimeline, 'GET /orders': getOrders },
+    telemetry,
+    world,
+  });
+}

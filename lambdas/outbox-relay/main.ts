@@ -1,0 +1,6 @@
+import { functions } from '../contract/functions.ts';
+import { readEnvironment } from '../kit/env.ts';
+import { connectWithQueues } from '../kit/wiring.ts';
+import { createHandler } from './handler.ts';
+
+export const handler = createHandler(readEnvironment('outbox-relay', functions['outbox-relay']), connectWithQueues('outbox-relay'));
