@@ -1,4 +1,4 @@
-import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { assertNever, PermanentError, TransientError } from '../contract/core/errors.ts';
 import { conditionFailed } from './aws.ts';
@@ -35,7 +35,10 @@ interface EffectRecord<Request> {
   readonly request?: Request;
   readonly reference?: string;
   readonly reason?: string;
+  /** When the intent was written, or renewed because the provider had no trace of it. */
   readonly startedAt: number;
+  /** When it came to its present state, if that is not its first. */
+  readonly updatedAt?: number;
 }
 
 /** How the saga is told. Each is called with what the record holds, so that a repeated question gets the same answer. */
@@ -70,16 +73,17 @@ export async function performEffect<Request>(
   request: Request,
   replies: EffectReplies,
 ): Promise<string> {
-  const stored = await begin(context, id, request);
+  const begun = { status: context.names.doing, request, startedAt: context.world.now() };
+  const stored = await begin(context, id, begun);
   const state = stored ? stateOf(context, stored) : 'doing';
   switch (state) {
     case 'doing': {
-      const outcome = await drive(context, id, stored ?? { status: context.names.doing, request, startedAt: context.world.now() });
+      const { outcome, startedAt } = await driveForward(context, id, stored ?? begun);
       const [next, reply] =
         outcome.outcome === 'done'
           ? ([{ state: 'done', reference: outcome.reference }, replies.done(outcome.reference)] as const)
           : ([{ state: 'refused', reason: outcome.reason }, replies.refused(outcome.reason)] as const);
-      if (await settle(context, id, 'doing', next, [reply])) return next.state;
+      if (await settle(context, id, { state: 'doing', startedAt }, next, [reply])) return next.state;
       // An undo drove it to its outcome meanwhile and has answered.
       return 'superseded';
     }
@@ -118,16 +122,20 @@ export async function undoEffect<Request>(
   switch (state) {
     case 'doing': {
       const outcome = await drive(context, id, stored);
-      if (outcome.outcome === 'refused') {
-        if (await settle(context, id, 'doing', { state: 'refused', reason: outcome.reason }, [reply(false)])) return 'nothing to undo';
-      } else if (await settle(context, id, 'doing', { state: 'undoing', reference: outcome.reference }, [])) {
-        return finishUndo(context, id, stored, outcome.reference, reply);
+      const from = { state: 'doing', startedAt: stored.startedAt } as const;
+      if (outcome.outcome === 'done') {
+        if (await settle(context, id, from, { state: 'undoing', reference: outcome.reference }, [])) {
+          return finishUndo(context, id, stored, outcome.reference, reply);
+        }
+      } else {
+        const reason = outcome.outcome === 'refused' ? outcome.reason : 'the provider has no trace of it';
+        if (await settle(context, id, from, { state: 'refused', reason }, [reply(false)])) return 'nothing to undo';
       }
       throw new TransientError('conflict', `${id}: the effect changed while it was undone`);
     }
     case 'done': {
       const reference = stored.reference ?? 'unknown';
-      if (!(await settle(context, id, 'done', { state: 'undoing', reference }, []))) {
+      if (!(await settle(context, id, { state: 'done' }, { state: 'undoing', reference }, []))) {
         throw new TransientError('conflict', `${id}: the effect changed while it was undone`);
       }
       return finishUndo(context, id, stored, reference, reply);
@@ -152,10 +160,45 @@ async function finishUndo<Request>(
   reply: (undone: boolean) => Envelope,
 ): Promise<string> {
   if (stored.request === undefined) throw new PermanentError(`${id}: the record of what was done lacks its request`);
-  const found = await context.port.undo(stored.request, reference, `undo-${id}`);
-  if (found === 'pending') throw new TransientError('unavailable', `${id}: the provider has not finished the undo`);
-  if (await settle(context, id, 'undoing', { state: 'undone', reference }, [reply(true)])) return 'undone';
+  // Its key may be forgotten: what has happened must not happen again.
+  const forgotten = stateOf(context, stored) === 'undoing' && isForgotten(context, stored.updatedAt ?? stored.startedAt);
+  if (!forgotten || (await stillDone(context, id))) {
+    const found = await context.port.undo(stored.request, reference, `undo-${id}`);
+    if (found === 'pending') throw new TransientError('unavailable', `${id}: the provider has not finished the undo`);
+  }
+  if (await settle(context, id, { state: 'undoing' }, { state: 'undone', reference }, [reply(true)])) return 'undone';
   return 'superseded';
+}
+
+function isForgotten({ world, providerKeySeconds }: EffectContext<never>, since: number): boolean {
+  return world.now() - since > providerKeySeconds * 1000;
+}
+
+/** Whether the provider says that what we know was done is not undone yet. */
+async function stillDone<Request>({ port }: EffectContext<Request>, id: string): Promise<boolean> {
+  const found = await port.find(id);
+  if (found.outcome === 'done') return true;
+  if (found.outcome === 'undone') return false;
+  if (found.outcome === 'pending') throw new TransientError('unavailable', `${id}: the provider does not know yet what became of it`);
+  throw new PermanentError(`${id}: it was done, and the provider now says ${found.outcome}`);
+}
+
+type Known = Exclude<Performed, { outcome: 'pending' }>;
+
+/**
+ * Brings an intent to a known outcome by doing it. When the key may be forgotten and the provider has no trace of it, it never happened
+ * (a long outage): the intent is renewed and sent. Its new time keeps an undo that looked it up before from recording it as never done.
+ */
+async function driveForward<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  record: EffectRecord<Request>,
+): Promise<{ outcome: Known; startedAt: number }> {
+  const outcome = await drive(context, id, record);
+  if (outcome.outcome !== 'unknown') return { outcome, startedAt: record.startedAt };
+  const startedAt = context.world.now();
+  if (await renew(context, id, record.startedAt, startedAt)) return driveForward(context, id, { ...record, startedAt });
+  throw new TransientError('conflict', `${id}: the intent changed while it was renewed`);
 }
 
 /** Brings an intent to a known outcome: by sending it (again, under its key), or by looking it up once the key may be forgotten. */
@@ -163,19 +206,17 @@ async function drive<Request>(
   context: EffectContext<Request>,
   id: string,
   record: EffectRecord<Request>,
-): Promise<Exclude<Performed, { outcome: 'pending' }>> {
-  const { port, world, providerKeySeconds } = context;
+): Promise<Known | { readonly outcome: 'unknown' }> {
   if (record.request === undefined) throw new PermanentError(`${id}: an intent lacks its request`);
-  const forgotten = world.now() - record.startedAt > providerKeySeconds * 1000;
-  const found: Found = forgotten ? await port.find(id) : await port.perform(record.request, `do-${id}`);
+  const { port } = context;
+  const found: Found = isForgotten(context, record.startedAt) ? await port.find(id) : await port.perform(record.request, `do-${id}`);
   switch (found.outcome) {
     case 'done':
     case 'refused':
+    case 'unknown':
       return found;
     case 'undone':
       return { outcome: 'done', reference: found.reference };
-    case 'unknown':
-      return { outcome: 'refused', reason: 'the provider has no trace of it' };
     case 'pending':
       throw new TransientError('unavailable', `${id}: the provider does not know the outcome yet`);
     default:
@@ -183,13 +224,40 @@ async function drive<Request>(
   }
 }
 
+/** Gives an intent a new time; false when it is not what it was. */
+async function renew(context: EffectContext<never>, id: string, from: number, to: number): Promise<boolean> {
+  return update(context, {
+    TableName: context.table,
+    Key: { [context.keyName]: id },
+    UpdateExpression: 'SET startedAt = :to',
+    ConditionExpression: '#status = :doing AND startedAt = :from',
+    ExpressionAttributeNames: { '#status': 'status' },
+    ExpressionAttributeValues: { ':doing': context.names.doing, ':from': from, ':to': to },
+  });
+}
+
+/** A write without a message: a plain one costs half of a transaction. False when its condition does not hold. */
+async function update({ database }: EffectContext<never>, input: UpdateCommandInput): Promise<boolean> {
+  try {
+    await database.send(new UpdateCommand(input));
+    return true;
+  } catch (error) {
+    if (conditionFailed(error)) return false;
+    throw error;
+  }
+}
+
 /** Writes the intent, unless there is a record already; then returns that. */
-async function begin<Request>(context: EffectContext<Request>, id: string, request: Request): Promise<EffectRecord<Request> | undefined> {
+async function begin<Request>(
+  context: EffectContext<Request>,
+  id: string,
+  intent: EffectRecord<Request>,
+): Promise<EffectRecord<Request> | undefined> {
   try {
     await context.database.send(
       new PutCommand({
         TableName: context.table,
-        Item: { [context.keyName]: id, status: context.names.doing, request, startedAt: context.world.now() },
+        Item: { [context.keyName]: id, ...intent },
         ConditionExpression: 'attribute_not_exists(#key)',
         ExpressionAttributeNames: { '#key': context.keyName },
       }),
@@ -220,15 +288,15 @@ async function insert<Request>(
   return tryCommit(context, [put], messages);
 }
 
-/** Moves a record from one state to the next, with its messages; false when it was not in that state any more. */
+/** Moves a record from one state to the next, with its messages; false when it was not in that state, or not that very intent, any more. */
 async function settle<Request>(
   context: EffectContext<Request>,
   id: string,
-  from: EffectState,
+  from: { readonly state: 'done' | 'undoing' } | { readonly state: 'doing'; readonly startedAt: number },
   to: { readonly state: EffectState; readonly reference?: string; readonly reason?: string },
   messages: readonly Envelope[],
 ): Promise<boolean> {
-  const update = {
+  const input = {
     TableName: context.table,
     Key: { [context.keyName]: id },
     UpdateExpression: [
@@ -236,29 +304,22 @@ async function settle<Request>(
       ...(to.reference === undefined ? [] : [', #reference = :reference']),
       ...(to.reason === undefined ? [] : [', #reason = :reason']),
     ].join(''),
-    ConditionExpression: '#status = :from',
+    ConditionExpression: from.state === 'doing' ? '#status = :from AND startedAt = :startedAt' : '#status = :from',
     ExpressionAttributeNames: {
       '#status': 'status',
       ...(to.reference === undefined ? {} : { '#reference': 'reference' }),
       ...(to.reason === undefined ? {} : { '#reason': 'reason' }),
     },
     ExpressionAttributeValues: {
-      ':from': context.names[from],
+      ':from': context.names[from.state],
+      ...(from.state === 'doing' ? { ':startedAt': from.startedAt } : {}),
       ':to': context.names[to.state],
       ':now': context.world.now(),
       ...(to.reference === undefined ? {} : { ':reference': to.reference }),
       ...(to.reason === undefined ? {} : { ':reason': to.reason.slice(0, 300) }),
     },
   };
-  // Without a message there is nothing to commit together: a plain write costs half of a transaction.
-  if (messages.length > 0) return tryCommit(context, [{ Update: update }], messages);
-  try {
-    await context.database.send(new UpdateCommand(update));
-    return true;
-  } catch (error) {
-    if (conditionFailed(error)) return false;
-    throw error;
-  }
+  return messages.length > 0 ? tryCommit(context, [{ Update: input }], messages) : update(context, input);
 }
 
 async function load<Request>(context: EffectContext<Request>, id: string): Promise<EffectRecord<Request> | undefined> {

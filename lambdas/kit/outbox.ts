@@ -1,4 +1,4 @@
-import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { encodeEnvelope, type Envelope } from '../contract/core/envelope.ts';
 import { attentionKey, attentionShards, shardOf, type AttentionState, type OutboxKey, type RowStatus } from '../contract/core/tables.ts';
 import { ladderSeconds, type RelayPolicy } from '../contract/core/retry-policy.ts';
@@ -174,6 +174,24 @@ export async function markDead(
   });
   if (changed) report(context, row, 'DEAD', error);
   return 'DEAD';
+}
+
+/** An aggregate has far fewer rows, unless an undo was asked for weeks. */
+const mostRows = 200;
+
+/** The newest rows of an aggregate, newest first. */
+export async function rowsOf({ database, table }: Pick<OutboxContext, 'database' | 'table'>, aggregateId: string): Promise<OutboxRow[]> {
+  const { Items = [] } = await database.send(
+    new QueryCommand({
+      TableName: table,
+      KeyConditionExpression: 'aggregateId = :id',
+      ExpressionAttributeValues: { ':id': aggregateId },
+      ConsistentRead: true,
+      ScanIndexForward: false,
+      Limit: mostRows,
+    }),
+  );
+  return Items as OutboxRow[];
 }
 
 /**

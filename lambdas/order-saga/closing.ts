@@ -1,10 +1,10 @@
-import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { decodeEnvelope } from '../contract/core/envelope.ts';
 import { routeOf } from '../contract/core/routing.ts';
 import type { Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
-import { requeue, type OutboxContext, type OutboxRow } from '../kit/outbox.ts';
+import { requeue, rowsOf, type OutboxContext, type OutboxRow } from '../kit/outbox.ts';
 import { closeOrder, type SagaStore } from './store.ts';
 
 export interface Closing {
@@ -43,13 +43,13 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
       waiting = true;
       continue;
     }
-    const { type, sequence = 0 } = decodeEnvelope(row.body);
     if (row.status === 'PENDING') {
       // The stream never delivered it.
       waiting = true;
-      owed.push({ row, consumers: routeOf(topology, type)?.consumers ?? [] });
+      owed.push({ row, consumers: consumersOf(row) });
       continue;
     }
+    const { sequence = 0 } = decodeEnvelope(row.body);
     const consumers = [
       ...(sequence > viewSequence ? ['order-view'] : []),
       ...(sequence === order.version && !notified ? ['notification'] : []),
@@ -75,19 +75,35 @@ export async function close(closing: Closing, order: Order): Promise<'closed' | 
   return sent > 0 ? 'sent again' : 'waiting';
 }
 
+/** All consumers of a row's route; none for a row that the relay will find unroutable and mark DEAD. */
+function consumersOf({ body }: OutboxRow): readonly string[] {
+  try {
+    return routeOf(topology, decodeEnvelope(body).type)?.consumers ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * What stands between an order whose deadline has passed and its being asked again: messages of it that the stream never delivered go out
+ * through the relay first, and the wait counts from when the last one was sent. So an outage of our own delivery neither multiplies
+ * questions nor gives up orders that nobody could have answered.
+ *
+ * @returns when the order's newest message was sent, in milliseconds since 1970, or undefined while some are not
+ */
+export async function lastSent({ outbox }: Closing, order: Order): Promise<number | undefined> {
+  const rows = await rowsOf(outbox, order.orderId);
+  const pending = rows.filter(({ status }) => status === 'PENDING');
+  for (const row of pending) await requeue(outbox, row, consumersOf(row), 'its deadline has passed and it was not sent');
+  if (pending.length > 0 || rows.some(({ status }) => status === 'FAILED' || status === 'SENDING')) return undefined;
+  return Math.max(order.updatedAt, ...rows.map(({ sentAt = 0 }) => sentAt));
+}
+
 async function echoesOf({ store, outbox, orderViewTable, notificationsTable }: Closing, order: Order): Promise<Echoes> {
   const { orderId, customerId, placedAt } = order;
   const { database } = store;
   const [rows, view, notification] = await Promise.all([
-    database.send(
-      new QueryCommand({
-        TableName: outbox.table,
-        KeyConditionExpression: 'aggregateId = :id',
-        ExpressionAttributeValues: { ':id': orderId },
-        ConsistentRead: true,
-        Limit: 200,
-      }),
-    ),
+    rowsOf(outbox, orderId),
     database.send(
       new GetCommand({
         TableName: orderViewTable,
@@ -102,7 +118,7 @@ async function echoesOf({ store, outbox, orderViewTable, notificationsTable }: C
     ),
   ]);
   return {
-    rows: (rows.Items ?? []) as OutboxRow[],
+    rows,
     viewSequence: Number(view.Item?.['sequence'] ?? 0),
     notified: notification.Item !== undefined,
   };

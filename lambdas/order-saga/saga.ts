@@ -26,6 +26,8 @@ export interface Tick {
   readonly type: 'Tick';
   readonly now: number;
   readonly policy: NudgePolicy;
+  /** When the order's newest message was sent: nobody can answer before. */
+  readonly askedAt: number;
 }
 
 /** What the saga says next: one message, and the step at which it then waits. */
@@ -186,14 +188,14 @@ function undo(order: Order, step: ForwardStep, failure?: OrderFailure): Transiti
   }
 }
 
-/** When a step that nobody answers is due again, in milliseconds since 1970. */
-export function dueAt(order: Order, policy: NudgePolicy): number {
-  return order.updatedAt + ladderSeconds(policy, (order.nudges ?? 0) + 1) * 1000;
+/** When a step that nobody answers is due again, in milliseconds since 1970. @param askedAt when it was asked last */
+export function dueAt(order: Order, policy: NudgePolicy, askedAt = order.updatedAt): number {
+  return askedAt + ladderSeconds(policy, (order.nudges ?? 0) + 1) * 1000;
 }
 
-function tick(order: Order, { now, policy }: Tick): Decision {
+function tick(order: Order, { now, policy, askedAt }: Tick): Decision {
   if (order.step === 'SETTLED') return { kind: 'ignore', why: 'the order is settled' };
-  if (now < dueAt(order, policy)) return { kind: 'ignore', why: 'no deadline has passed' };
+  if (now < dueAt(order, policy, Math.max(askedAt, order.updatedAt))) return { kind: 'ignore', why: 'no deadline has passed' };
   const { step } = order;
   if (isForward(step) && (order.nudges ?? 0) >= policy.maxNudges) {
     return { kind: 'transition', transition: undo(order, step, { code: 'TIMED_OUT', detail: `nobody answered while ${step}` }) };

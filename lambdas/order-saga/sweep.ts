@@ -4,7 +4,8 @@ import { metrics } from '../contract/metrics.ts';
 import type { Order } from '../contract/order.ts';
 import { openShards } from '../contract/tables.ts';
 import { advance, type Saga } from './advance.ts';
-import { close, type Closing } from './closing.ts';
+import { close, lastSent, type Closing } from './closing.ts';
+import { dueAt } from './saga.ts';
 import { findOrder, openOrders, type OpenPage } from './store.ts';
 
 /** Orders of one page, and how many of them are worked on at a time: the memory and the burst of a run. */
@@ -28,7 +29,7 @@ export interface Sweep {
   /** Steps that were asked again or given up. */
   moved: number;
   closed: number;
-  /** Settled orders of which somebody lacks a message: it was sent again. */
+  /** Orders of which somebody lacks a message: it was, or is being, sent again. */
   resent: number;
   /** Orders whose undo nobody has answered for all nudges: an operator must look. */
   stuck: number;
@@ -63,7 +64,8 @@ export async function sweepOpenOrders(options: SweepOptions): Promise<Sweep> {
   return sweep;
 }
 
-async function lookAt({ saga, closing, policy, causationId }: SweepOptions, sweep: Sweep, orderId: string, now: number): Promise<void> {
+async function lookAt(options: SweepOptions, sweep: Sweep, orderId: string, now: number): Promise<void> {
+  const { saga, closing } = options;
   sweep.looked++;
   try {
     const load = async (): Promise<Order> => {
@@ -71,14 +73,35 @@ async function lookAt({ saga, closing, policy, causationId }: SweepOptions, swee
       if (!order) throw new Error(`order ${orderId} is in the open index, but not in the table`);
       return order;
     };
-    const { order, moved } = await advance(saga, load, { type: 'Tick', now, policy }, causationId);
-    if (moved) sweep.moved++;
-    if ((order.nudges ?? 0) > policy.maxNudges) sweep.stuck++;
-    if (order.step !== 'SETTLED') return;
+    const order = await load();
+    if (order.step !== 'SETTLED') {
+      const { nudges = 0 } = await remind(options, sweep, order, load, now);
+      if (nudges > options.policy.maxNudges) sweep.stuck++;
+      return;
+    }
     const closed = await close(closing, order);
     if (closed === 'closed') sweep.closed++;
     if (closed === 'sent again') sweep.resent++;
   } catch (error) {
     saga.telemetry.warn('open order not handled', { aggregateId: orderId, error: describeError(error) });
   }
+}
+
+/** Lets the clock act on an order that waits for an answer, once everything that it said is sent. */
+async function remind(
+  { saga, closing, policy, causationId }: SweepOptions,
+  sweep: Sweep,
+  order: Order,
+  load: () => Promise<Order>,
+  now: number,
+): Promise<Order> {
+  if (now < dueAt(order, policy)) return order;
+  const askedAt = await lastSent(closing, order);
+  if (askedAt === undefined) {
+    sweep.resent++;
+    return order;
+  }
+  const { order: after, moved } = await advance(saga, load, { type: 'Tick', now, policy, askedAt }, causationId);
+  if (moved) sweep.moved++;
+  return after;
 }

@@ -101,15 +101,60 @@ describe('a payment', () => {
     expect(await said()).toEqual([['PaymentCaptured', { ...money, reference: 'found' }]]);
   });
 
-  it('that the provider has no trace of after that time is declined', async () => {
-    const gateway: PaymentGateway = {
-      capture: () => Promise.reject(new TransientError('unavailable', 'no answer')),
-      refund: () => Promise.resolve('refunded'),
-      find: () => Promise.resolve({ outcome: 'unknown' }),
+  /** A gateway that is down until it is told otherwise, and has no trace of anything before. */
+  const wakingGateway = () => {
+    const captures: string[] = [];
+    const gateway = {
+      down: true,
+      captures,
+      beforeFind: () => Promise.resolve(),
+      capture: (): ReturnType<PaymentGateway['capture']> => {
+        if (gateway.down) return Promise.reject(new TransientError('unavailable', 'no answer'));
+        captures.push('captured');
+        return Promise.resolve({ outcome: 'captured', reference: 'late' });
+      },
+      refund: () => Promise.resolve('refunded' as const),
+      find: async (): ReturnType<PaymentGateway['find']> => {
+        await gateway.beforeFind();
+        return { outcome: 'unknown' };
+      },
     };
-    await expect(capturePayment(payments(gateway), request())).rejects.toThrow();
+    return gateway;
+  };
+
+  it('that the provider has no trace of after a long outage is sent anew, and only then', async () => {
+    const gateway = wakingGateway();
+    await expect(capturePayment(payments(gateway), request())).rejects.toThrow('no answer');
     world.advance(3_600_001);
-    expect(await capturePayment(payments(gateway), request())).toBe('refused');
+    gateway.down = false;
+    expect(await capturePayment(payments(gateway), request())).toBe('done');
+    expect(gateway.captures).toEqual(['captured']);
+    expect(await tables.get('payments', { orderId })).toMatchObject({ status: 'CAPTURED', startedAt: world.now() });
+  });
+
+  it('is not recorded as never done by a refund that looked it up before it was sent anew', async () => {
+    const gateway = wakingGateway();
+    await expect(capturePayment(payments(gateway), request())).rejects.toThrow('no answer');
+    world.advance(3_600_001);
+    gateway.down = false;
+    // While the refund waits for its look-up, another environment captures after all, and dies before it can commit.
+    const dying = { ...gateway, capture: () => gateway.capture().then(() => Promise.reject(new TransientError('unavailable', 'died'))) };
+    gateway.beforeFind = () => {
+      gateway.beforeFind = () => Promise.resolve();
+      return expect(capturePayment(payments(dying), request())).rejects.toThrow('died');
+    };
+    await expect(refundPayment(payments(gateway), refund())).rejects.toMatchObject({ reason: 'conflict' });
+    expect(await status()).toBe('CAPTURING');
+    expect(await refundPayment(payments(gateway), refund())).toBe('undone');
+    expect(await status()).toBe('REFUNDED');
+  });
+
+  it('that the provider has no trace of when it is called off has nothing to refund', async () => {
+    const gateway = wakingGateway();
+    await expect(capturePayment(payments(gateway), request())).rejects.toThrow('no answer');
+    world.advance(3_600_001);
+    expect(await refundPayment(payments(gateway), refund())).toBe('nothing to undo');
+    expect(await status()).toBe('DECLINED');
   });
 
   it('waits while the provider says pending', async () => {
@@ -176,6 +221,28 @@ describe('a payment', () => {
     expect(await status()).toBe('REFUNDING');
     expect(await refundPayment(payments(), refund())).toBe('undone');
     expect(await books()).toEqual(['capture', 'refund']);
+  });
+
+  it('whose refund may be forgotten by the provider is looked up before it is refunded again', async () => {
+    const calls: string[] = [];
+    let found: 'captured' | 'refunded' = 'captured';
+    const gateway: PaymentGateway = {
+      capture: () => Promise.resolve({ outcome: 'captured', reference: 'r' }),
+      refund: () => {
+        calls.push('refund');
+        return calls.length > 1 ? Promise.resolve('refunded') : Promise.reject(new TransientError('unavailable', 'answer lost'));
+      },
+      find: () => {
+        calls.push('find');
+        return Promise.resolve({ outcome: found, reference: 'r' });
+      },
+    };
+    await capturePayment(payments(gateway), request());
+    await expect(refundPayment(payments(gateway), refund())).rejects.toThrow('answer lost');
+    world.advance(3_600_001);
+    found = 'refunded';
+    expect(await refundPayment(payments(gateway), refund())).toBe('undone');
+    expect(calls).toEqual(['refund', 'find']);
   });
 
   it('that two environments capture at once is captured once', async () => {

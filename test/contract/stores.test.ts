@@ -192,6 +192,11 @@ describe('the saga’s store', () => {
     };
     beforeEach(() => tables.clear('orders'));
 
+    /** What the publisher does, when it is not the subject. */
+    const publish = async () => {
+      for (const row of await tables.all('outbox')) await tables.put('outbox', { ...row, status: 'SENT', sentAt: world.now() });
+    };
+
     it('asks again for what nobody answered, gives it up after its nudges, and leaves the young alone', async () => {
       const orderId = await open();
       world.advance(59_000);
@@ -200,6 +205,7 @@ describe('the saga’s store', () => {
       const young = await open();
       expect(await sweep()).toMatchObject({ looked: 1, moved: 1, stuck: 0 });
       expect(await tables.get('orders', { orderId })).toMatchObject({ step: 'RESERVING_STOCK', version: 2, nudges: 1 });
+      await publish();
       expect(await sweep()).toMatchObject({ moved: 0 });
       world.advance(120_000);
       await sweep();
@@ -211,6 +217,41 @@ describe('the saga’s store', () => {
       });
       expect(await tables.get('orders', { orderId: young })).toMatchObject({ nudges: 1 });
       expect((await said()).toSorted()).toEqual(['OrderPlaced', 'OrderPlaced', 'StockReleaseRequested']);
+    });
+
+    it('sends what was never sent before it asks again, and gives no order up for an outage of its own delivery', async () => {
+      const orderId = await open();
+      const row = {
+        ...newRow(
+          aMessage('OrderPlaced', { ...orderKeys, currency: 'JPY', total: 1, items: [{ sku: 'a', qty: 1 }] }, { aggregateId: orderId }),
+          {
+            source: 'test',
+            outboxExpirySeconds: 3600,
+            world,
+          },
+        ),
+      };
+      const lost = { ...row, messageId: world.newId(), body: 'unreadable' };
+      await tables.put('outbox', row);
+      await tables.put('outbox', lost);
+      world.advance(7 * 86_400_000);
+      expect(await sweep()).toMatchObject({ moved: 0, resent: 1 });
+      expect(await tables.get('outbox', { aggregateId: orderId, messageId: row.messageId })).toMatchObject({
+        status: 'FAILED',
+        owed: ['inventory', 'order-view'],
+        attentionAt: world.now(),
+      });
+      expect(await tables.get('outbox', { aggregateId: orderId, messageId: lost.messageId })).toMatchObject({ status: 'FAILED', owed: [] });
+      expect(await sweep()).toMatchObject({ moved: 0, resent: 1 });
+      expect(await tables.get('orders', { orderId })).toMatchObject({ version: 1 });
+      // The relay sent it a moment ago: whoever is asked has the whole wait to answer.
+      await tables.put('outbox', { ...row, status: 'SENT', sentAt: world.now() });
+      await tables.put('outbox', { ...lost, status: 'DEAD' });
+      world.advance(59_000);
+      expect(await sweep()).toMatchObject({ moved: 0, resent: 0 });
+      world.advance(1000);
+      expect(await sweep()).toMatchObject({ moved: 1 });
+      expect(await tables.get('orders', { orderId })).toMatchObject({ version: 2, nudges: 1, step: 'RESERVING_STOCK' });
     });
 
     it('counts orders whose undo nobody answers as stuck', async () => {

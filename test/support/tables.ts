@@ -6,11 +6,13 @@ import { tables, type TableName } from '../../lambdas/contract/tables.ts';
 import { callService } from '../../local/emulators/call.ts';
 import { startDynamoDb } from '../../local/emulators/dynamodb.ts';
 import { Processes } from '../../local/processes.ts';
+import { MemoryDatabase } from '../simulation/memory/database.ts';
+import { databasePorts } from '../simulation/memory/ports.ts';
 import { temporaryFolder } from './runtime.ts';
 
 type Item = Record<string, unknown>;
 
-/** All tables of the contract in a real DynamoDB protocol emulator, with the names of the contract. */
+/** All tables of the contract, with the names of the contract: behind the real protocol of an emulator, or in the simulation's memory. */
 export interface TestTables {
   readonly client: DynamoDBClient;
   readonly database: DynamoDBDocumentClient;
@@ -22,13 +24,9 @@ export interface TestTables {
   stop(): Promise<void>;
 }
 
+/** Which of the two is the test project's choice (vitest.config.ts), so that one suite holds for both. */
 export async function startTables(): Promise<TestTables> {
-  const folder = temporaryFolder();
-  const processes = new Processes(folder);
-  const { endpoint } = await startDynamoDb(folder, processes);
-  for (const [name, definition] of Object.entries<TableDefinition>(tables)) await createTable(endpoint, name, definition);
-  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' } });
-  const database = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  const { client, database, stop } = process.env['TEST_TABLES'] === 'memory' ? inMemory() : await emulated();
   const all = async (TableName: TableName): Promise<Item[]> =>
     (await database.send(new ScanCommand({ TableName, ConsistentRead: true }))).Items ?? [];
   return {
@@ -44,12 +42,31 @@ export async function startTables(): Promise<TestTables> {
     },
     put: async (TableName, item) => void (await database.send(new PutCommand({ TableName, Item: item }))),
     get: async (TableName, Key) => (await database.send(new GetCommand({ TableName, Key, ConsistentRead: true }))).Item,
-    stop: async () => {
-      client.destroy();
-      await processes.killAll();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop,
   };
+}
+
+type Started = Pick<TestTables, 'client' | 'database' | 'stop'>;
+
+function inMemory(): Started {
+  const memory = new MemoryDatabase(tables, () => Date.now());
+  const ports = databasePorts((call) => new Promise((resolve) => resolve(memory.execute(call))));
+  return { ...ports, stop: () => Promise.resolve() };
+}
+
+async function emulated(): Promise<Started> {
+  const folder = temporaryFolder();
+  const processes = new Processes(folder);
+  const { endpoint } = await startDynamoDb(folder, processes);
+  for (const [name, definition] of Object.entries<TableDefinition>(tables)) await createTable(endpoint, name, definition);
+  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' } });
+  const database = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  const stop = async (): Promise<void> => {
+    client.destroy();
+    await processes.killAll();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { client, database, stop };
 }
 
 async function createTable(

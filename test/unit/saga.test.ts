@@ -139,8 +139,8 @@ describe('the saga', () => {
       for (let i = 0; i < deadlines; i++) {
         const now = dueAt(order, policy);
         waits.push((now - order.updatedAt) / 1000);
-        expect(decide(order, { type: 'Tick', now: now - 1, policy })).toMatchObject({ kind: 'ignore' });
-        const decision = decide(order, { type: 'Tick', now, policy });
+        expect(decide(order, { type: 'Tick', now: now - 1, policy, askedAt: 0 })).toMatchObject({ kind: 'ignore' });
+        const decision = decide(order, { type: 'Tick', now, policy, askedAt: 0 });
         if (decision.kind === 'ignore') break;
         order = evolve(order, decision.transition, now);
         said.push(decision.transition.type);
@@ -178,11 +178,18 @@ describe('the saga', () => {
       expect(order).toMatchObject({ step, status: 'PENDING', nudges: 12 });
     });
 
+    it('counts the wait from when the question was sent, not from when it was decided', () => {
+      const order = anOrder();
+      const askedAt = order.updatedAt + 3_600_000;
+      expect(decide(order, { type: 'Tick', now: askedAt + 59_999, policy, askedAt })).toMatchObject({ kind: 'ignore' });
+      expect(decide(order, { type: 'Tick', now: askedAt + 60_000, policy, askedAt })).toMatchObject({ kind: 'transition' });
+    });
+
     it('starts over with each step, and leaves settled orders alone', () => {
       const { order } = wait(anOrder(), 2);
       expect(order.nudges).toBe(2);
       expect(play(order, reserved).order).toMatchObject({ step: 'CAPTURING_PAYMENT', nudges: 0 });
-      expect(decide(anOrder({ step: 'SETTLED' }), { type: 'Tick', now: Number.MAX_SAFE_INTEGER, policy })).toMatchObject({
+      expect(decide(anOrder({ step: 'SETTLED' }), { type: 'Tick', now: Number.MAX_SAFE_INTEGER, policy, askedAt: 0 })).toMatchObject({
         kind: 'ignore',
       });
     });

@@ -1,0 +1,72 @@
+import type { Context } from 'aws-lambda';
+import { functions, type Environment, type FunctionName } from '../../lambdas/contract/functions.ts';
+import { topology } from '../../lambdas/contract/routes.ts';
+import { durations, type StageName } from '../../lambdas/contract/stages.ts';
+import { tables } from '../../lambdas/contract/tables.ts';
+import { readEnvironment } from '../../lambdas/kit/env.ts';
+import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
+import { createHandler as inventory } from '../../lambdas/inventory/handler.ts';
+import { createHandler as notification } from '../../lambdas/notification/handler.ts';
+import { createHandler as orderCancel } from '../../lambdas/order-saga/cancel-handler.ts';
+import { createHandler as orderSaga } from '../../lambdas/order-saga/handler.ts';
+import { createHandler as orderSweep } from '../../lambdas/order-saga/sweep-handler.ts';
+import { createHandler as orderView } from '../../lambdas/order-view/handler.ts';
+import { createHandler as outboxPublisher } from '../../lambdas/outbox-publisher/handler.ts';
+import { createHandler as outboxRelay } from '../../lambdas/outbox-relay/handler.ts';
+import { createHandler as payment } from '../../lambdas/payment/handler.ts';
+import { createHandler as placeOrder } from '../../lambdas/place-order/handler.ts';
+import { createHandler as shipping } from '../../lambdas/shipping/handler.ts';
+
+/** The simulated stage: what runs for weeks in production runs for weeks here. */
+export const stage: StageName = 'prod';
+export const stageDurations = durations[stage];
+
+/** The functions that take part: every one but those that only read or set stock. */
+const creators = {
+  'place-order': placeOrder,
+  'order-cancel': orderCancel,
+  'order-sweep': orderSweep,
+  'order-saga': orderSaga,
+  inventory,
+  payment,
+  shipping,
+  notification,
+  'order-view': orderView,
+  'outbox-publisher': outboxPublisher,
+  'outbox-relay': outboxRelay,
+} satisfies { [Name in FunctionName]?: (environment: Environment<Name>, connections: QueueConnections) => unknown };
+export type SimulatedFunction = keyof typeof creators;
+
+export type Handler = (event: unknown, context: Context) => Promise<unknown>;
+
+export const queueUrl = (consumer: string): string => `queue:${consumer}`;
+export const deadLetterUrl = (consumer: string): string => `dead-letters:${consumer}`;
+export const consumers = Object.keys(topology.consumers);
+
+const tableNames = Object.fromEntries(
+  Object.keys(tables).map((name) => [`${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}_TABLE`, name]),
+);
+
+const parsed = new Map<string, unknown>();
+
+/** Creates a function as its `main.ts` does, with the simulation's connections. */
+export function createFunction(name: SimulatedFunction, connections: QueueConnections): Handler {
+  let environment = parsed.get(name);
+  if (!environment) {
+    environment = readEnvironment(name, functions[name], {
+      ...tableNames,
+      SANDBOX_LEDGER_TABLE: '',
+      STAGE: stage,
+      QUEUE_URL: queueUrl(name),
+      DEAD_LETTER_QUEUE_URL: deadLetterUrl(name),
+      QUEUE_URLS: JSON.stringify(Object.fromEntries(consumers.map((consumer) => [consumer, queueUrl(consumer)]))),
+      PROVIDER_URL: name === 'payment' ? 'http://payment.test' : 'http://carrier.test',
+    });
+    parsed.set(name, environment);
+  }
+  return creators[name](environment as never, connections) as Handler;
+}
+
+export function timeoutMs(name: SimulatedFunction): number {
+  return functions[name].timeoutSeconds(stageDurations) * 1000;
+}

@@ -1,0 +1,204 @@
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import './globals.ts';
+import { addCoverage, gapsOf, noCoverage, possiblePairs } from './coverage.ts';
+import { faultKinds } from './faults.ts';
+import { recordedSeeds } from './recorded.ts';
+import { replay } from './replay.ts';
+import { sabotages } from './sabotages.ts';
+import type { Job, Summary } from './worker.ts';
+
+const usage = `npm run simulate -- [options]
+
+  --runs <n>          how many seeds                                   (default 1000)
+  --seed <s>          the first of them; "fresh" takes a random one    (default 1)
+  --trace             replay one seed and print what happened
+  --without <kinds>   leave fault kinds out, separated by commas
+  --sabotage <name>   break the product first: a name, or "all"; stops at the first seed that finds it out
+  --recorded          replay each sabotage from the seed on record only
+  --whole             fail unless every fault, pair and crash point was seen
+  --save              write results/ (committed)
+  --help
+
+faults:    ${faultKinds.join(', ')}
+sabotages: ${sabotages.map(({ name }) => name).join(', ')}`;
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: '1' },
+    trace: { type: 'boolean', default: false },
+    without: { type: 'string', default: '' },
+    sabotage: { type: 'string' },
+    recorded: { type: 'boolean', default: false },
+    whole: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const chunk = 20;
+const results = join(import.meta.dirname, 'results');
+
+/** An answer to a mistake in the command line, without a stack. */
+class UsageProblem extends Error {}
+
+function numberOf(option: string, text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new UsageProblem(`--${option} ${text}: must be a whole number`);
+  return Number(text);
+}
+
+const without = values.without.split(',').filter(Boolean);
+for (const kind of without)
+  if (!(faultKinds as readonly string[]).includes(kind)) throw new UsageProblem(`--without ${kind}: no such fault`);
+
+/** Runs jobs on as many processes as there are cores. @param onSummary false ends it early */
+async function runJobs(jobs: readonly Job[], onSummary: (summary: Summary) => boolean): Promise<void> {
+  const waiting = [...jobs];
+  await Promise.all(
+    Array.from({ length: Math.min(jobs.length, availableParallelism()) }, async () => {
+      const worker = fork(join(import.meta.dirname, 'worker.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] });
+      const exited = new Promise<never>((_, reject) =>
+        worker.once('exit', (code, signal) => reject(new Error(`a worker ended: ${signal ?? code}`))),
+      );
+      // Whoever waits for an answer gets the rejection; after the last one nobody does.
+      exited.catch(() => undefined);
+      try {
+        for (let job = waiting.shift(); job; job = waiting.shift()) {
+          worker.send(job);
+          const summary = await Promise.race([new Promise<Summary>((resolve) => worker.once('message', resolve)), exited]);
+          if (!onSummary(summary)) waiting.length = 0;
+        }
+      } finally {
+        worker.kill();
+      }
+    }),
+  );
+}
+
+const jobsOf = (from: number, runs: number, sabotage?: string): Job[] =>
+  Array.from({ length: Math.ceil(runs / chunk) }, (_, i) => ({
+    from: from + i * chunk,
+    count: Math.min(chunk, runs - i * chunk),
+    without,
+    ...(sabotage === undefined ? {} : { sabotage }),
+  }));
+
+async function simulate(from: number, runs: number): Promise<boolean> {
+  const started = Date.now();
+  const total = { runs: 0, orders: 0, faults: 0, cancelled: 0, timedOut: 0, same: 0 };
+  let fewestFaults = Infinity;
+  const coverage = noCoverage();
+  const failed: Summary['failed'] = [];
+  await runJobs(jobsOf(from, runs), (summary) => {
+    for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += summary[name];
+    fewestFaults = Math.min(fewestFaults, summary.fewestFaults);
+    addCoverage(coverage, summary.coverage);
+    failed.push(...summary.failed);
+    if (process.stderr.isTTY) process.stderr.write(`\r${total.runs} of ${runs} runs, ${failed.length} with violations`);
+    return failed.length < 10;
+  });
+  const seconds = (Date.now() - started) / 1000;
+  const gaps = gapsOf(coverage, 1000);
+  const uncancelled = total.orders - total.cancelled;
+  const sites = Object.entries(coverage.sites).filter(([, seen]) => seen >= 1000);
+  const lines = [
+    `seeds ${from} to ${from + runs - 1}: ${total.runs} runs in ${seconds.toFixed(0)} s, ${failed.length} with violations`,
+    `${total.orders} orders, ${total.cancelled} cancelled, ${total.timedOut} ended by a deadline, ${total.same} ended as without faults` +
+      ` (${((100 * total.same) / uncancelled).toFixed(2)} % of those that no one cancelled)`,
+    `${total.faults} faults, at least ${fewestFaults} in each run`,
+    `coverage: ${Object.keys(coverage.faults).length} of ${faultKinds.length} fault kinds, ${possiblePairs.filter((pair) => coverage.pairs[pair]).length} of ${possiblePairs.length} pairs of step and input, ${sites.length} places to die, each before and after the effect${gaps.length > 0 ? `; never seen: ${gaps.join(', ')}` : ''}`,
+  ];
+  console.log(lines.join('\n'));
+  for (const { seed, violations } of failed.slice(0, 5)) {
+    console.log(`\nseed ${seed} VIOLATES\n  ${violations.join('\n  ')}`);
+  }
+  if (failed[0]) await replay(failed[0].seed, { without, shrink: true });
+  const few = fewestFaults < 5 && without.length === 0;
+  if (few) console.log('a run had fewer than 5 faults');
+  const different = total.same < 0.99 * uncancelled;
+  if (different) console.log('fewer than 99 % of the orders that no one cancelled ended as without faults');
+  if (values.save) {
+    save('simulation', [
+      ...lines,
+      '',
+      ...table('fault', coverage.faults),
+      '',
+      ...table('step × input', coverage.pairs),
+      '',
+      ...table('crash', coverage.crashes),
+    ]);
+  }
+  return failed.length === 0 && !few && !different && !(values.whole && gaps.length > 0);
+}
+
+function table(title: string, counts: Readonly<Record<string, number>>): string[] {
+  return [
+    `| ${title} | seen |`,
+    '|---|---:|',
+    ...Object.keys(counts)
+      .sort()
+      .map((key) => `| ${key} | ${counts[key]} |`),
+  ];
+}
+
+function save(name: string, lines: readonly string[]): void {
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, `${name}.md`), `${lines.join('\n')}\n`);
+}
+
+async function findOut(names: readonly string[], from: number, runs: number): Promise<boolean> {
+  const rows: string[] = [];
+  let found = 0;
+  const job = (name: string): Job[] =>
+    values.recorded ? [{ from: recordedSeeds[name] ?? 1, count: 1, without, sabotage: name }] : jobsOf(from, runs, name);
+  for (const name of names) {
+    let first: Summary['failed'][number] | undefined;
+    await runJobs(job(name), ({ failed }) => {
+      if (failed[0] && (!first || failed[0].seed < first.seed)) first = failed[0];
+      return !first;
+    });
+    if (first) found++;
+    const { what } = sabotages.find((sabotage) => sabotage.name === name)!;
+    const row = `| ${name} | ${what} | ${first ? `${first.seed - from + 1} | ${first.seed} | ${first.violations[0]}` : 'NOT FOUND | |'} |`;
+    console.log(row);
+    rows.push(row);
+  }
+  console.log(`${found} of ${names.length} sabotages were found out`);
+  if (values.save)
+    save('sabotages', [
+      '| sabotage | what the product does wrong | seeds until found | seed | first violation |',
+      '|---|---|---:|---:|---|',
+      ...rows,
+    ]);
+  return found === names.length;
+}
+
+async function main(): Promise<boolean> {
+  if (values.help) {
+    console.log(usage);
+    return true;
+  }
+  const from = values.seed === 'fresh' ? Math.floor(Math.random() * 2_000_000_000) : numberOf('seed', values.seed);
+  if (values.trace) {
+    const sabotage = sabotages.find(({ name }) => name === values.sabotage);
+    return replay(from, { without, sabotage, shrink: false });
+  }
+  const runs = numberOf('runs', values.runs);
+  if (values.sabotage === undefined) return simulate(from, runs);
+  const names = values.sabotage === 'all' ? sabotages.map(({ name }) => name) : [values.sabotage];
+  const unknown = names.find((name) => !sabotages.some((sabotage) => sabotage.name === name));
+  if (unknown !== undefined) throw new UsageProblem(`--sabotage ${unknown}: no such sabotage`);
+  return findOut(names, from, runs);
+}
+
+try {
+  process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof UsageProblem)) throw error;
+  console.error(`${error.message}\n\n${usage}`);
+  process.exitCode = 2;
+}
