@@ -7,6 +7,7 @@ import { inventoryKey, viewSortKey } from '../../lambdas/contract/tables.ts';
 import type { Fields } from '../../lambdas/kit/telemetry.ts';
 import type { OutboxRow } from '../../lambdas/kit/outbox.ts';
 import type { Cloud, Environment, Site } from './cloud.ts';
+import { awaitedAt } from './coverage.ts';
 import { stageDurations } from './environments.ts';
 import type { Change } from './memory/database.ts';
 import type { Message, QueueInput } from './memory/queues.ts';
@@ -53,6 +54,8 @@ export class Auditor {
   readonly #committed = new Map<string, Committed>();
   /** `consumer messageId` of what was handled, dead-lettered, or destroyed by a fault. */
   readonly #handled = new Set<string>();
+  /** `consumer messageId` of what a consumer could not handle at least once. */
+  readonly #failed = new Set<string>();
   /** Ids of messages and requests that caused a committed message. */
   readonly #causes = new Set<string>();
   readonly #deadLettered = new Set<string>();
@@ -107,17 +110,19 @@ export class Auditor {
   #orderChanged({ before, after }: Change, rows: readonly OutboxRow[]): void {
     const [was, is] = [before as Order | undefined, after as Order | undefined];
     if (!is) return this.#violate(`order ${was!.orderId} was deleted`);
-    if (was?.version === is.version)
-      return this.#demand(was.status === is.status && was.step === is.step, () => `order ${is.orderId} changed without a version`);
+    const said = rows.filter(
+      ({ aggregateId, body }) => aggregateId === is.orderId && (JSON.parse(body) as Envelope).sequence !== undefined,
+    );
+    if (was?.version === is.version) {
+      const silent = was.status === is.status && was.step === is.step && said.length === 0;
+      return this.#demand(silent, () => `order ${is.orderId} changed without a version`);
+    }
     this.#demand(
       is.version === (was?.version ?? 0) + 1,
       () => `order ${is.orderId} went from version ${was?.version ?? 0} to ${is.version}`,
     );
-    const said = rows.filter(
-      ({ aggregateId, body }) => aggregateId === is.orderId && (JSON.parse(body) as Envelope).sequence === is.version,
-    );
     this.#demand(
-      said.length === 1,
+      said.length === 1 && (JSON.parse(said[0]!.body) as Envelope).sequence === is.version,
       () => `version ${is.version} of order ${is.orderId} came with ${said.length} messages of that sequence`,
     );
     this.#demand(
@@ -221,12 +226,15 @@ export class Auditor {
 
   /** A log line of a consumer says what became of a message. */
   line({ name }: Environment, level: string, message: string, fields: Fields): void {
-    if (message !== 'message' || level !== 'info') return;
+    if (message !== 'message') return;
     const pair = `${name} ${String(fields['messageId'])}`;
+    if (level !== 'info') return void this.#failed.add(pair);
     const wrapped = topology.consumers[name as keyof typeof topology.consumers].idempotent;
     if (fields['outcome'] === 'duplicate' && wrapped) {
       // An environment may die between the last write and its log line.
-      const died = !this.#deadLettered.has(pair) && this.#completed.has(idempotencyKey(name, String(fields['messageId'])));
+      const messageId = String(fields['messageId']);
+      const done = this.#causes.has(messageId) || !this.#failed.has(pair) || this.#isLate(messageId);
+      const died = done && this.#completed.has(idempotencyKey(name, messageId));
       this.#demand(
         this.#handled.has(pair) || died,
         () => `${name} took ${String(fields['messageId'])} for a duplicate, but never handled it`,
@@ -238,6 +246,13 @@ export class Auditor {
       this.#demand(this.#causes.has(String(fields['messageId'])), () => `${pair} was handled (${outcome}), but nothing of it is committed`);
     }
     this.#handled.add(pair);
+  }
+
+  /** An answer that its order does not wait for needs no commit. */
+  #isLate(messageId: string): boolean {
+    const { type, aggregateId } = this.#committed.get(messageId)!;
+    const order = this.#cloud.database.find('orders', { orderId: aggregateId }) as Order | undefined;
+    return awaitedAt[type] !== undefined && order?.step !== awaitedAt[type];
   }
 
   received(consumer: string, messages: readonly Message[]): void {

@@ -9,7 +9,7 @@ export interface Coverage {
   readonly pairs: Record<string, number>;
   /** `function operation target before|after`: where environments died. */
   readonly crashes: Record<string, number>;
-  /** `function operation target`: where they could have. */
+  /** `function operation target`: where they could have, and in how many runs. */
   readonly sites: Record<string, number>;
 }
 
@@ -30,8 +30,8 @@ export function addCoverage(to: Coverage, from: Coverage): void {
 export const siteKey = ({ name }: Environment, { operation, target }: Site): string => `${name} ${operation} ${target}`;
 export const pairKey = (step: Order['step'], input: string): string => `${step} × ${input}`;
 
-/** The step that an order has at least reached before an answer can come: nobody answers what was never asked. */
-const askedAt: Readonly<Record<string, OrderStep>> = {
+/** Answer → the step that waits for it. No order gets it before that step: nobody answers what was never asked. */
+export const awaitedAt: Readonly<Record<string, OrderStep>> = {
   StockReserved: 'RESERVING_STOCK',
   StockRejected: 'RESERVING_STOCK',
   PaymentCaptured: 'CAPTURING_PAYMENT',
@@ -41,8 +41,6 @@ const askedAt: Readonly<Record<string, OrderStep>> = {
   ShipmentCancelled: 'CALLING_OFF_SHIPMENT',
   PaymentRefunded: 'REFUNDING_PAYMENT',
   StockReleased: 'RELEASING_STOCK',
-  Cancel: 'RESERVING_STOCK',
-  Tick: 'RESERVING_STOCK',
 };
 
 /** Pairs that an order's history rules out although the step is late enough, each with why. */
@@ -57,18 +55,21 @@ const impossible: ReadonlySet<string> = new Set([
 
 /** Every pair of step and input that can meet. */
 export const possiblePairs: readonly string[] = orderSteps.flatMap((step, reached) =>
-  Object.entries(askedAt)
-    .filter(([, asked]) => reached >= orderSteps.indexOf(asked))
-    .map(([input]) => pairKey(step, input))
+  [...Object.keys(awaitedAt).filter((answer) => reached >= orderSteps.indexOf(awaitedAt[answer]!)), 'Cancel', 'Tick']
+    .map((input) => pairKey(step, input))
     .filter((pair) => !impossible.has(pair)),
 );
 
-/** What a whole proof lacks; empty when it lacks nothing. A site must be seen often before a missing crash there says anything. */
-export function gapsOf(coverage: Coverage, oftenEnough: number): string[] {
+/** Places that two runs of five come to. A missing crash at a rarer one says nothing. */
+export function commonSites({ sites }: Coverage, runs: number): string[] {
+  return Object.keys(sites).filter((site) => sites[site]! >= runs * 0.4);
+}
+
+/** What a whole proof lacks; empty when it lacks nothing. */
+export function gapsOf(coverage: Coverage, runs: number): string[] {
   const gaps = faultKinds.filter((kind: Fault) => !coverage.faults[kind]).map((kind) => `fault ${kind}`);
   for (const pair of possiblePairs) if (!coverage.pairs[pair]) gaps.push(`pair ${pair}`);
-  for (const [site, seen] of Object.entries(coverage.sites)) {
-    if (seen < oftenEnough) continue;
+  for (const site of commonSites(coverage, runs)) {
     for (const when of ['before', 'after']) if (!coverage.crashes[`${site} ${when}`]) gaps.push(`crash ${when} ${site}`);
   }
   return gaps;

@@ -1,20 +1,21 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import './globals.ts';
-import { addCoverage, gapsOf, noCoverage, possiblePairs } from './coverage.ts';
+import { addCoverage, commonSites, gapsOf, noCoverage, possiblePairs } from './coverage.ts';
 import { faultKinds } from './faults.ts';
-import { recordedSeeds } from './recorded.ts';
 import { replay } from './replay.ts';
 import { sabotages } from './sabotages.ts';
+import { fewestFaults } from './simulation.ts';
 import type { Job, Summary } from './worker.ts';
 
 const usage = `npm run simulate -- [options]
 
   --runs <n>          how many seeds                                   (default 1000)
-  --seed <s>          the first of them; "fresh" takes a random one    (default 1)
+  --seed <s>          the first of them                                (default 1)
+  --fresh <n>         as many more, from a random one on               (default 0)
   --trace             replay one seed and print what happened
   --without <kinds>   leave fault kinds out, separated by commas
   --sabotage <name>   break the product first: a name, or "all"; stops at the first seed that finds it out
@@ -30,6 +31,7 @@ const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
+    fresh: { type: 'string', default: '0' },
     trace: { type: 'boolean', default: false },
     without: { type: 'string', default: '' },
     sabotage: { type: 'string' },
@@ -87,29 +89,30 @@ const jobsOf = (from: number, runs: number, sabotage?: string): Job[] =>
     ...(sabotage === undefined ? {} : { sabotage }),
   }));
 
-async function simulate(from: number, runs: number): Promise<boolean> {
+async function simulate(from: number, runs: number, fresh: number): Promise<boolean> {
+  const freshFrom = 1_000_000 + Math.floor(Math.random() * 2_000_000_000);
   const started = Date.now();
   const total = { runs: 0, orders: 0, faults: 0, cancelled: 0, timedOut: 0, same: 0 };
-  let fewestFaults = Infinity;
+  let fewest = Infinity;
   const coverage = noCoverage();
   const failed: Summary['failed'] = [];
-  await runJobs(jobsOf(from, runs), (summary) => {
+  await runJobs([...jobsOf(from, runs), ...jobsOf(freshFrom, fresh)], (summary) => {
     for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += summary[name];
-    fewestFaults = Math.min(fewestFaults, summary.fewestFaults);
+    fewest = Math.min(fewest, summary.fewestFaults);
     addCoverage(coverage, summary.coverage);
     failed.push(...summary.failed);
-    if (process.stderr.isTTY) process.stderr.write(`\r${total.runs} of ${runs} runs, ${failed.length} with violations`);
+    if (process.stderr.isTTY) process.stderr.write(`\r${total.runs} of ${runs + fresh} runs, ${failed.length} with violations`);
     return failed.length < 10;
   });
   const seconds = (Date.now() - started) / 1000;
-  const gaps = gapsOf(coverage, 1000);
+  const gaps = gapsOf(coverage, total.runs);
   const uncancelled = total.orders - total.cancelled;
-  const sites = Object.entries(coverage.sites).filter(([, seen]) => seen >= 1000);
+  const sites = commonSites(coverage, total.runs);
   const lines = [
-    `seeds ${from} to ${from + runs - 1}: ${total.runs} runs in ${seconds.toFixed(0)} s, ${failed.length} with violations`,
+    `seeds ${from} to ${from + runs - 1}${fresh > 0 ? ` and ${freshFrom} to ${freshFrom + fresh - 1}` : ''}: ${total.runs} runs in ${seconds.toFixed(0)} s, ${failed.length} with violations`,
     `${total.orders} orders, ${total.cancelled} cancelled, ${total.timedOut} ended by a deadline, ${total.same} ended as without faults` +
       ` (${((100 * total.same) / uncancelled).toFixed(2)} % of those that no one cancelled)`,
-    `${total.faults} faults, at least ${fewestFaults} in each run`,
+    `${total.faults} faults, at least ${fewest} in each run`,
     `coverage: ${Object.keys(coverage.faults).length} of ${faultKinds.length} fault kinds, ${possiblePairs.filter((pair) => coverage.pairs[pair]).length} of ${possiblePairs.length} pairs of step and input, ${sites.length} places to die, each before and after the effect${gaps.length > 0 ? `; never seen: ${gaps.join(', ')}` : ''}`,
   ];
   console.log(lines.join('\n'));
@@ -117,12 +120,12 @@ async function simulate(from: number, runs: number): Promise<boolean> {
     console.log(`\nseed ${seed} VIOLATES\n  ${violations.join('\n  ')}`);
   }
   if (failed[0]) await replay(failed[0].seed, { without, shrink: true });
-  const few = fewestFaults < 5 && without.length === 0;
-  if (few) console.log('a run had fewer than 5 faults');
+  const few = fewest < fewestFaults && without.length === 0;
+  if (few) console.log(`a run had fewer than ${fewestFaults} faults`);
   const different = total.same < 0.99 * uncancelled;
   if (different) console.log('fewer than 99 % of the orders that no one cancelled ended as without faults');
   if (values.save) {
-    save('simulation', [
+    save('simulation.md', [
       ...lines,
       '',
       ...table('fault', coverage.faults),
@@ -147,33 +150,38 @@ function table(title: string, counts: Readonly<Record<string, number>>): string[
 
 function save(name: string, lines: readonly string[]): void {
   mkdirSync(results, { recursive: true });
-  writeFileSync(join(results, `${name}.md`), `${lines.join('\n')}\n`);
+  writeFileSync(join(results, name), `${lines.join('\n')}\n`);
 }
 
 async function findOut(names: readonly string[], from: number, runs: number): Promise<boolean> {
   const rows: string[] = [];
   let found = 0;
+  const recorded = values.recorded ? (JSON.parse(readFileSync(join(results, 'sabotages.json'), 'utf8')) as Record<string, number>) : {};
+  const seeds: Record<string, number> = {};
   const job = (name: string): Job[] =>
-    values.recorded ? [{ from: recordedSeeds[name] ?? 1, count: 1, without, sabotage: name }] : jobsOf(from, runs, name);
+    values.recorded ? [{ from: recorded[name] ?? 1, count: 1, without, sabotage: name }] : jobsOf(from, runs, name);
   for (const name of names) {
     let first: Summary['failed'][number] | undefined;
     await runJobs(job(name), ({ failed }) => {
       if (failed[0] && (!first || failed[0].seed < first.seed)) first = failed[0];
       return !first;
     });
-    if (first) found++;
+    if (first) {
+      found++;
+      seeds[name] = first.seed;
+    }
     const { what } = sabotages.find((sabotage) => sabotage.name === name)!;
-    const row = `| ${name} | ${what} | ${first ? `${first.seed - from + 1} | ${first.seed} | ${first.violations[0]}` : 'NOT FOUND | |'} |`;
+    const tried = first && !values.recorded ? first.seed - from + 1 : '';
+    const row = `| ${name} | ${what} | ${first ? `${tried} | ${first.seed} | ${first.violations[0]}` : 'NOT FOUND | |'} |`;
     console.log(row);
     rows.push(row);
   }
   console.log(`${found} of ${names.length} sabotages were found out`);
-  if (values.save)
-    save('sabotages', [
-      '| sabotage | what the product does wrong | seeds until found | seed | first violation |',
-      '|---|---|---:|---:|---|',
-      ...rows,
-    ]);
+  if (values.save) {
+    const title = '| sabotage | what the product does wrong | seeds until found | seed | first violation |';
+    save('sabotages.md', [title, '|---|---|---:|---:|---|', ...rows]);
+    save('sabotages.json', [JSON.stringify(seeds, undefined, 2)]);
+  }
   return found === names.length;
 }
 
@@ -182,13 +190,13 @@ async function main(): Promise<boolean> {
     console.log(usage);
     return true;
   }
-  const from = values.seed === 'fresh' ? Math.floor(Math.random() * 2_000_000_000) : numberOf('seed', values.seed);
+  const from = numberOf('seed', values.seed);
   if (values.trace) {
     const sabotage = sabotages.find(({ name }) => name === values.sabotage);
     return replay(from, { without, sabotage, shrink: false });
   }
   const runs = numberOf('runs', values.runs);
-  if (values.sabotage === undefined) return simulate(from, runs);
+  if (values.sabotage === undefined) return simulate(from, runs, numberOf('fresh', values.fresh));
   const names = values.sabotage === 'all' ? sabotages.map(({ name }) => name) : [values.sabotage];
   const unknown = names.find((name) => !sabotages.some((sabotage) => sabotage.name === name));
   if (unknown !== undefined) throw new UsageProblem(`--sabotage ${unknown}: no such sabotage`);

@@ -25,6 +25,9 @@ export interface Summary {
   readonly coverage: Coverage;
 }
 
+// The errors of a run are data; whoever wants a stack replays the seed.
+Error.stackTraceLimit = 0;
+
 process.on('message', (job: Job) => {
   void run(job).then((summary) => process.send!(summary));
 });
