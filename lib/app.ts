@@ -1,7 +1,9 @@
 import { App, Validations, type AppProps } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { join } from 'node:path';
+import { faultVariables, parseFaults, type Faults } from '../lambdas/contract/core/faults.ts';
 import { functions } from '../lambdas/contract/functions.ts';
+import type { StageName } from '../lambdas/contract/stages.ts';
 import { bundleFunctions } from './bundle.ts';
 import { OrderStack, type ProviderConfig } from './order-stack.ts';
 import { stageConfig } from './stage-config.ts';
@@ -15,7 +17,7 @@ export interface OrderAppOptions extends AppProps {
 
 /**
  * The CDK app. Context: `stage` (dev, test, prod; default dev), `paymentUrl`, `paymentSecretId`, `carrierUrl`,
- * `carrierSecretId`, `emailSender`, `alarmEmail`, and `local` (set by the local runtime, never for a deployment).
+ * `carrierSecretId`, `emailSender`, `alarmEmail`, `faults` (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (set by the local runtime, never for a deployment).
  */
 export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
   const app = new App(props);
@@ -40,6 +42,19 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     emailSender: text('emailSender'),
     alarmEmail: text('alarmEmail'),
     allowGuest: text('local') === 'true',
+    faults: faultsOf(stage.name, text('faults')),
   });
   return { app, stack };
+}
+
+/** @throws Error for prod, and for faults that only the local runtime can make */
+function faultsOf(stage: StageName, text: string | undefined): Faults {
+  if (text === undefined) return {};
+  if (stage === 'prod') throw new Error(`--context faults=${text}: prod takes no faults`);
+  const faults = parseFaults([text], Object.keys(functions));
+  for (const [name, settings] of Object.entries(faults)) {
+    const local = Object.keys(settings).find((setting) => !Object.hasOwn(faultVariables, setting));
+    if (local !== undefined) throw new Error(`--context faults: ${name}.${local} is made by the local runtime (npm start -- --fault …)`);
+  }
+  return faults;
 }

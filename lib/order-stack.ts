@@ -1,5 +1,6 @@
 import { ArnFormat, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { variablesOf, type Faults } from '../lambdas/contract/core/faults.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import { topology, type Consumer as ConsumerName } from '../lambdas/contract/routes.ts';
 import { tables } from '../lambdas/contract/tables.ts';
@@ -33,6 +34,8 @@ export interface OrderStackProps extends StackProps {
   readonly alarmEmail?: string | undefined;
   /** Whether orders may leave out the customer: on a laptop only. */
   readonly allowGuest: boolean;
+  /** Faults that functions inject into themselves; none by default, and none on prod. */
+  readonly faults?: Faults | undefined;
 }
 
 /** The whole system. What each function may do stands here, statement by statement. */
@@ -180,6 +183,10 @@ export class OrderStack extends Stack {
       ],
       api,
     };
+    for (const target of observed.functions) {
+      const faults = props.faults?.[target.serviceName];
+      for (const [variable, value] of Object.entries(faults ? variablesOf(faults) : {})) target.addEnvironment(variable, value);
+    }
     addDashboard(this, observed);
     if (stage.alarms) addAlarms(this, { ...observed, email: props.alarmEmail });
 

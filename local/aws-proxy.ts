@@ -1,5 +1,6 @@
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { URL } from 'node:url';
+import { faultyAnswer, splitBatch, type FaultBoard } from './faults.ts';
 
 /** What one function asked of AWS, by operation. Units as AWS bills them; they are counted while metering is on. */
 export interface Usage {
@@ -23,6 +24,7 @@ export interface AwsProxyOptions {
   readonly sqs: string;
   /** Access key id → function. */
   readonly identities: ReadonlyMap<string, string>;
+  readonly faults: FaultBoard;
 }
 
 /**
@@ -47,18 +49,14 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     const target = String(incoming.headers['x-amz-target'] ?? '');
     const upstream = target.startsWith('DynamoDB') ? options.dynamoDb : target.startsWith('AmazonSQS') ? options.sqs : undefined;
     if (upstream === undefined) {
-      outgoing.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
-      outgoing.end(
-        JSON.stringify({
-          __type: 'UnknownOperationException',
-          message: `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}`,
-        }),
-      );
-      return;
+      const message = `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}`;
+      return answer(outgoing, 400, { __type: 'UnknownOperationException', message });
     }
     const caller = callerOf(incoming, options.identities);
     const operation = target.slice(target.indexOf('.') + 1);
-    const payload = proxy.metering && upstream === options.dynamoDb ? askForCapacity(body) : body;
+    const injected = injectFaults(options.faults, caller, operation, body);
+    if ('answer' in injected) return answer(outgoing, injected.answer.status, injected.answer.body);
+    const payload = proxy.metering && upstream === options.dynamoDb ? askForCapacity(injected.body) : injected.body;
     const base = new URL(upstream);
     const outgoingRequest = httpRequest(
       {
@@ -69,20 +67,23 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
         agent,
         headers: { ...incoming.headers, host: base.host, 'content-length': payload.length },
       },
-      (answer) => {
+      (upstreamAnswer) => {
         const received: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => received.push(chunk));
-        answer.on('end', () => {
+        upstreamAnswer.on('data', (chunk: Buffer) => received.push(chunk));
+        upstreamAnswer.on('end', () => {
           const content = Buffer.concat(received);
           record(usage, caller, operation, body, proxy.metering ? content : undefined);
-          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+          if (injected.failed.length > 0) {
+            const { Failed = [], ...rest } = JSON.parse(content.toString('utf8')) as { Failed?: unknown[] };
+            return answer(outgoing, upstreamAnswer.statusCode ?? 502, { ...rest, Failed: [...Failed, ...injected.failed] });
+          }
+          outgoing.writeHead(upstreamAnswer.statusCode ?? 502, upstreamAnswer.headers);
           outgoing.end(content);
         });
       },
     );
     outgoingRequest.on('error', (error) => {
-      outgoing.writeHead(503, { 'content-type': 'application/x-amz-json-1.0' });
-      outgoing.end(JSON.stringify({ __type: 'ServiceUnavailable', message: error.message }));
+      answer(outgoing, 503, { __type: 'ServiceUnavailable', message: error.message });
     });
     outgoingRequest.end(payload);
   }
@@ -98,6 +99,29 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     usage,
     stop: () => closeServer(server).then(() => agent.destroy()),
   });
+}
+
+function answer(outgoing: ServerResponse, status: number, body: unknown): void {
+  outgoing.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
+  outgoing.end(JSON.stringify(body));
+}
+
+type Injected =
+  | { readonly answer: { readonly status: number; readonly body: unknown } }
+  /** What goes on to the emulator, and the entries of a batch that do not. */
+  | { readonly body: Buffer; readonly failed: readonly unknown[] };
+
+/** Lets the faults of a caller act on its call. Without any, nothing is parsed. */
+function injectFaults(faults: FaultBoard, caller: string, operation: string, body: Buffer): Injected {
+  if (Object.keys(faults.of(caller)).length === 0) return { body, failed: [] };
+  const asked = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  if (operation === 'SendMessageBatch') {
+    const { taken, failed } = splitBatch(faults, caller, asked['Entries'] as { Id: string }[]);
+    if (taken.length === 0) return { answer: { status: 200, body: { Successful: [], Failed: failed } } };
+    return failed.length === 0 ? { body, failed } : { body: Buffer.from(JSON.stringify({ ...asked, Entries: taken })), failed };
+  }
+  const refusal = faultyAnswer(faults, caller, operation, asked);
+  return refusal ? { answer: refusal } : { body, failed: [] };
 }
 
 export function closeServer(server: Server): Promise<void> {

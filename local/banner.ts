@@ -2,7 +2,7 @@ import type { LocalOptions } from './options.ts';
 import type { LocalRuntime } from './runtime.ts';
 
 /** What a newcomer needs once: where it is, what to paste, what is real and what is not. */
-export function banner({ url, awsUrl, emulators }: LocalRuntime, { dataDir, stage, watch }: LocalOptions, seconds: number): string {
+export function banner({ url, awsUrl, emulators }: LocalRuntime, { dataDir, stage, watch, faults }: LocalOptions, seconds: number): string {
   return `
   Order Saga is ready after ${seconds.toFixed(1)} s (stage ${stage})   ${url}
 
@@ -16,6 +16,6 @@ export function banner({ url, awsUrl, emulators }: LocalRuntime, { dataDir, stag
   emulated       ${emulators.join(', ')}; Lambda, event sources, schedules and HTTP API by this process
   AWS endpoint   ${awsUrl}   (any credentials)
   authentication is OFF here: on AWS every route but /health demands IAM
-  stop           Ctrl-C${watch ? '\n  reloading      functions reload when their source changes' : ''}
+  stop           Ctrl-C${Object.keys(faults).length > 0 ? `\n  FAULTS are on  ${JSON.stringify(faults)}` : ''}${watch ? '\n  reloading      functions reload when their source changes' : ''}
 `;
 }

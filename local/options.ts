@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseFaults, type Faults } from '../lambdas/contract/core/faults.ts';
+import { functions } from '../lambdas/contract/functions.ts';
 import { stageNames, type StageName } from '../lambdas/contract/stages.ts';
 import { StartProblem } from './problem.ts';
 
@@ -15,6 +17,8 @@ export interface LocalOptions {
   readonly stage: StageName;
   /** What `cdk --context` takes: paymentUrl, carrierUrl, emailSender, … */
   readonly context: Readonly<Record<string, string>>;
+  /** Faults that are on from the start. */
+  readonly faults: Faults;
   /** Reloads a function when its source changes. */
   readonly watch: boolean;
 }
@@ -26,6 +30,7 @@ export const usage = `npm start -- [options]
   --fresh               start from nothing: delete what is there
   --stage <name>        dev | test: whose durations to use            (default dev)
   --context <key=value> as for cdk: paymentUrl=…, carrierUrl=…, emailSender=…
+  --fault <f.x=value>   inject a fault: inventory.failRate=0.3, payment.delayMs=500, … (docs/local.md)
   --verbose             print every log line of every function
   --help
 
@@ -45,6 +50,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
         verbose: { type: 'boolean', default: false },
         stage: { type: 'string', default: 'dev' },
         context: { type: 'string', multiple: true, default: [] },
+        fault: { type: 'string', multiple: true, default: [] },
         watch: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -65,8 +71,17 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     verbose: values.verbose,
     stage,
     context: Object.fromEntries(values.context.map(contextEntry)),
+    faults: faultsOf(values.fault),
     watch: values.watch,
   };
+}
+
+function faultsOf(texts: readonly string[]): Faults {
+  try {
+    return parseFaults(texts, Object.keys(functions));
+  } catch (error) {
+    throw new StartProblem(`--fault ${texts.join(' --fault ')}: ${(error as Error).message}`);
+  }
 }
 
 function contextEntry(text: string): [string, string] {

@@ -1,5 +1,7 @@
 import type { Assembly } from './assembly.ts';
+import { faultsFrom } from '../lambdas/contract/core/faults.ts';
 import type { AwsProxy } from './aws-proxy.ts';
+import type { FaultBoard } from './faults.ts';
 import type { FunctionPool } from './functions/pool.ts';
 import type { LocalPages } from './gateway/server.ts';
 import type { MetricCollector } from './metrics.ts';
@@ -9,6 +11,7 @@ export interface PagesContext {
   readonly assembly: Assembly;
   readonly values: ReadonlyMap<string, ResourceValues>;
   readonly proxy: AwsProxy;
+  readonly faults: FaultBoard;
   readonly pools: readonly FunctionPool[];
   readonly metrics: MetricCollector;
   /** Function → init times in ms. */
@@ -21,22 +24,20 @@ export interface PagesContext {
  *   GET  /_local/metrics            what functions reported, as CloudWatch would have it
  *   GET  /_local/resources          the stack's outputs and the AWS endpoint
  *   GET  /_local/usage              AWS calls and capacity by function, operation and table; DELETE starts over, PUT turns metering on
+ *   GET  /_local/faults             the faults that are on, and how often each struck; PUT puts others in their place, DELETE none
  *   GET  /_local/functions          environments and invocations
  *   POST /_local/functions/{name}   invokes a function with the body as its event
  */
 export function localPages(context: PagesContext): LocalPages {
-  const { assembly, values, proxy, pools, metrics, inits } = context;
+  const { assembly, values, proxy, faults, pools, metrics, inits } = context;
+  const shownFaults = () => ({ status: 200, body: { faults: faults.all, struck: faults.counts } });
   return async (method, path, body) => {
     const name = /^\/_local\/functions\/([\w-]+)$/.exec(path)?.[1];
     if (name !== undefined && method === 'POST') {
       const pool = pools.find(({ fn }) => fn.name === name);
       if (!pool) return undefined;
-      let event: unknown;
-      try {
-        event = JSON.parse(body === '' ? '{}' : body);
-      } catch {
-        return { status: 400, body: { message: 'the body is not JSON' } };
-      }
+      const event = json(body);
+      if (event === undefined) return notJson;
       return { status: 200, body: await pool.invoke(event) };
     }
     switch (`${method} ${path}`) {
@@ -52,6 +53,26 @@ export function localPages(context: PagesContext): LocalPages {
       case 'PUT /_local/usage':
         proxy.metering = true;
         return { status: 200, body: { metering: true } };
+      case 'GET /_local/faults':
+        return shownFaults();
+      case 'DELETE /_local/faults':
+        await faults.replace({});
+        return shownFaults();
+      case 'PUT /_local/faults': {
+        const asked = json(body);
+        if (asked === undefined) return notJson;
+        try {
+          await faults.replace(
+            faultsFrom(
+              asked,
+              pools.map(({ fn }) => fn.name),
+            ),
+          );
+        } catch (error) {
+          return { status: 400, body: { message: (error as Error).message } };
+        }
+        return shownFaults();
+      }
       case 'GET /_local/functions':
         return {
           status: 200,
@@ -63,6 +84,17 @@ export function localPages(context: PagesContext): LocalPages {
         return undefined;
     }
   };
+}
+
+const notJson = { status: 400, body: { message: 'the body is not JSON' } };
+
+/** The JSON in a body, an empty object for none; undefined when it is not JSON. */
+function json(body: string): unknown {
+  try {
+    return JSON.parse(body === '' ? '{}' : body);
+  } catch {
+    return undefined;
+  }
 }
 
 function outputsOf({ template }: Assembly, values: ReadonlyMap<string, ResourceValues>): Record<string, unknown> {

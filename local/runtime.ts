@@ -7,6 +7,7 @@ import { logReader, type Print } from './console.ts';
 import { openDataDir } from './data-dir.ts';
 import { startDynamoDb, type DynamoDb } from './emulators/dynamodb.ts';
 import { startSqs, type Sqs } from './emulators/sqs.ts';
+import { FaultBoard } from './faults.ts';
 import { FunctionPool } from './functions/pool.ts';
 import { functionValues, resolveFunctions } from './functions/resolve.ts';
 import type { GatewayRoute } from './gateway/routes.ts';
@@ -59,7 +60,8 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     checkTypes(assembly.template);
 
     const identities = new Map<string, string>();
-    const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities });
+    const faults = new FaultBoard(options.faults);
+    const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults });
     stops.push(() => proxy.stop());
     const values = await createResources(assembly, proxy, dynamoDb, sqs);
 
@@ -68,6 +70,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const pools = startPools(assembly, values, proxy, processes, identities, {
       onLine: logReader(print, metrics, options.verbose),
       onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
+      variables: (name) => faults.variables(name),
     });
     await Promise.all([...pools.values()].map((pool) => pool.prewarm())).catch((error: unknown) => {
       throw new StartProblem(`a function does not start: ${(error as Error).message}`);
@@ -76,7 +79,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const checkpoints = new Checkpoints(dataDir);
     const onProblem = (what: string): void => print(`          ${what}`);
     // The pages read the resources' values when they are asked: the API's own URL joins them once the gateway has a port.
-    const pages = localPages({ assembly, values, proxy, pools: [...pools.values()], metrics, inits });
+    const pages = localPages({ assembly, values, proxy, faults, pools: [...pools.values()], metrics, inits });
     const gateway = await startGateway({
       port: options.port,
       routes: routesOf(assembly, values, pools),
@@ -91,6 +94,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       dynamoDb: dynamoDb.endpoint,
       sqs: sqs.endpoint,
       checkpoints,
+      faults,
       onProblem,
     });
     stops.push(disconnect);

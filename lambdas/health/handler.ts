@@ -4,7 +4,7 @@ import type { Connections } from '../kit/wiring.ts';
 
 const knownPaths = [/^\/health$/, /^\/orders$/, /^\/orders\/[^/]+$/, /^\/orders\/[^/]+\/(timeline|cancel)$/, /^\/admin\/stock\/[^/]+$/];
 
-export function createHandler(environment: Environment<'health'>, { telemetry, world }: Pick<Connections, 'telemetry' | 'world'>) {
+export function createHandler(environment: Environment<'health'>, connections: Pick<Connections, 'telemetry' | 'world' | 'faults'>) {
   const { STAGE: stage } = environment;
 
   /** Says that the gateway reaches a function. It asks no table: a load balancer must not turn away orders because one is slow. */
@@ -22,7 +22,6 @@ export function createHandler(environment: Environment<'health'>, { telemetry, w
 
   return createHttpHandler({
     routes: { 'GET /health': health, $default: noRoute },
-    telemetry,
-    world,
+    ...connections,
   });
 }

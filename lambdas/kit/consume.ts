@@ -9,6 +9,7 @@ import { backoffSeconds } from '../contract/core/retry-policy.ts';
 import { decodeMessage, typesFor, type MessageDefinitions, type Topology } from '../contract/core/routing.ts';
 import type { DataOf } from '../contract/core/routing.ts';
 import type { Queues } from './aws.ts';
+import type { InjectedFaults } from './faults.ts';
 import type { RunOnce } from './idempotency.ts';
 import { flushTelemetry, type Fields, type Telemetry } from './telemetry.ts';
 import type { World } from './world.ts';
@@ -46,6 +47,7 @@ export interface ConsumerOptions<Definitions extends MessageDefinitions> {
   readonly deadLetterQueueUrl: string;
   readonly telemetry: Telemetry;
   readonly world: World;
+  readonly faults: InjectedFaults;
 }
 
 /** Why a message lies in a dead-letter queue: the `failure` attribute, as JSON. Times in milliseconds since 1970. */
@@ -92,7 +94,9 @@ async function consumeRecord<Definitions extends MessageDefinitions>(
   let message: Envelope | undefined;
   try {
     message = decodeMessage(options.topology, record.body);
+    await options.faults.before();
     const outcome = await handleMessage(options, message, { attempt }, context);
+    options.faults.after();
     telemetry.info('message', { ...fieldsOf(options, message), attempt, outcome });
     telemetry.count(coreMetrics.handled, 1);
     telemetry.count(coreMetrics.criticalTime, world.now() - message.occurredAt);

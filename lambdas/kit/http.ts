@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import * as z from 'zod';
 import { describeError, TransientError, classify } from '../contract/core/errors.ts';
+import type { InjectedFaults } from './faults.ts';
 import { flushTelemetry, type Telemetry } from './telemetry.ts';
 import type { World } from './world.ts';
 
@@ -70,6 +71,7 @@ export interface HttpOptions {
   readonly routes: Readonly<Record<string, HttpHandler>>;
   readonly telemetry: Telemetry;
   readonly world: World;
+  readonly faults: InjectedFaults;
 }
 
 const correlationPattern = /^[!-~]{1,128}$/;
@@ -94,6 +96,7 @@ export function createHttpHandler(
         const request = requestOf(event, correlationId);
         const handler = options.routes[request.routeKey];
         if (!handler) throw new Problem(404, 'not-found', 'There is no such resource');
+        await options.faults.before();
         response = await handler(request);
       } catch (error) {
         const problem = problemOf(error);

@@ -2,6 +2,7 @@ import type { Durations } from '../contract/core/durations.ts';
 import type { MessageDefinitions, Topology } from '../contract/core/routing.ts';
 import { connectDatabase, connectQueues, type Database, type Queues } from './aws.ts';
 import type { CommitContext } from './commit.ts';
+import { injectedFaults, type InjectedFaults } from './faults.ts';
 import { createConsumer, type MessageHandlers } from './consume.ts';
 import { runOncePerMessage } from './idempotency.ts';
 import type { OutboxContext } from './outbox.ts';
@@ -15,6 +16,7 @@ export interface Connections {
   readonly name: string;
   readonly telemetry: Telemetry;
   readonly world: World;
+  readonly faults: InjectedFaults;
   readonly client: ReturnType<typeof connectDatabase>['client'];
   readonly database: Database;
 }
@@ -26,7 +28,7 @@ export interface QueueConnections extends Connections {
 
 /** Connects a function to the real world, once, while its environment initialises. */
 export function connect(name: string): Connections {
-  return { name, telemetry: createTelemetry(name), world: systemWorld, ...connectDatabase() };
+  return { name, telemetry: createTelemetry(name), world: systemWorld, faults: injectedFaults(systemWorld), ...connectDatabase() };
 }
 
 /** As `connect`; apart from it, so that the bundles of functions without queues do without the SQS client. */
@@ -51,7 +53,7 @@ export function consumeFrom<Definitions extends MessageDefinitions>(
   environment: ConsumerEnvironment,
   topology: Topology<Definitions>,
   durations: Durations,
-  { name, client, queues, telemetry, world }: QueueConnections,
+  { name, client, queues, telemetry, world, faults }: QueueConnections,
   handlers: MessageHandlers<Definitions>,
 ): ReturnType<typeof createConsumer<Definitions>> {
   const table = environment.IDEMPOTENCY_TABLE;
@@ -65,6 +67,7 @@ export function consumeFrom<Definitions extends MessageDefinitions>(
     deadLetterQueueUrl: environment.DEAD_LETTER_QUEUE_URL,
     telemetry,
     world,
+    faults,
     ...(table === undefined ? {} : { runOnce: runOncePerMessage(client, table, name, durations.idempotencyExpirySeconds) }),
   });
 }

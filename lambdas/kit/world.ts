@@ -12,7 +12,7 @@ export interface World {
   random(): number;
   /** Time-ordered unique id: 26 characters of Crockford's base 32 (48 bits of milliseconds, 80 random bits). */
   newId(): string;
-  /** Waits; used for retries of at most 200 ms only, because a waiting function is paid for. */
+  /** Waits; used for retries of at most 200 ms only, because a waiting function is paid for, and for injected faults. */
   pause(milliseconds: number): Promise<void>;
 }
 

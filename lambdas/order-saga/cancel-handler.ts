@@ -9,7 +9,7 @@ import { advance, type Saga } from './advance.ts';
 import { findOrder } from './store.ts';
 
 export function createHandler(environment: Environment<'order-cancel'>, connections: Connections) {
-  const { telemetry, world } = connections;
+  const { telemetry, world, faults } = connections;
   const saga: Saga = {
     store: { ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections), ordersTable: environment.ORDERS_TABLE },
     makeMessage: messageMaker(topology, world),
@@ -34,5 +34,5 @@ export function createHandler(environment: Environment<'order-cancel'>, connecti
     return { status: 202, outcome, aggregateId: order.orderId, body: { orderId: order.orderId, status: order.status, step: order.step } };
   };
 
-  return createHttpHandler({ routes: { 'POST /orders/{id}/cancel': cancelOrder }, telemetry, world });
+  return createHttpHandler({ routes: { 'POST /orders/{id}/cancel': cancelOrder }, telemetry, world, faults });
 }

@@ -22,6 +22,7 @@ export function createHandler(environment: Environment<'order-sweep'>, connectio
   return middy<ScheduledEvent, Sweep, Error, Context>()
     .use(flushTelemetry(telemetry))
     .handler(async (_event, context) => {
+      await connections.faults.before();
       const mayContinue = (): boolean => context.getRemainingTimeInMillis() > reserveMs;
       const sweep = await sweepOpenOrders({
         saga: { store, makeMessage, telemetry },

@@ -12,5 +12,8 @@ export function createHandler(environment: Environment<'outbox-publisher'>, conn
 
   return middy<DynamoDBStreamEvent, DynamoDBBatchResponse, Error, Context>()
     .use(flushTelemetry(connections.telemetry))
-    .handler((event) => publishRecords(event.Records, outbox, publish));
+    .handler(async (event) => {
+      await connections.faults.before();
+      return publishRecords(event.Records, outbox, publish);
+    });
 }

@@ -27,6 +27,7 @@ export function createHandler(environment: Environment<'outbox-relay'>, connecti
   return middy<ScheduledEvent, { relayed: number }, Error, Context>()
     .use(flushTelemetry(telemetry))
     .handler(async (_event, context) => {
+      await connections.faults.before();
       const relayed = await relayDueRows(outbox, publish, world.newId(), () => context.getRemainingTimeInMillis() > reserveMs);
       const gauges = await gaugeOutbox(outbox);
       reportGauges(outbox, gauges);

@@ -11,7 +11,7 @@ import { idempotencyKeyPattern, mergeLines, openOrder, placementSchema, requestH
 import { acceptOrder } from './store.ts';
 
 export function createHandler(environment: Environment<'place-order'>, connections: Connections) {
-  const { telemetry, world } = connections;
+  const { telemetry, world, faults } = connections;
   const store = {
     ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections),
     ordersTable: environment.ORDERS_TABLE,
@@ -76,5 +76,5 @@ export function createHandler(environment: Environment<'place-order'>, connectio
     };
   };
 
-  return createHttpHandler({ routes: { 'POST /orders': placeOrder }, telemetry, world });
+  return createHttpHandler({ routes: { 'POST /orders': placeOrder }, telemetry, world, faults });
 }

@@ -15,7 +15,7 @@ const listQuery = z.strictObject({
 });
 
 export function createHandler(environment: Environment<'query-orders'>, connections: Connections) {
-  const { telemetry, world, database } = connections;
+  const { telemetry, world, faults, database } = connections;
   const store: QueryStore = {
     database,
     ordersTable: environment.ORDERS_TABLE,
@@ -62,5 +62,6 @@ export function createHandler(environment: Environment<'query-orders'>, connecti
     routes: { 'GET /orders/{id}': getOrder, 'GET /orders/{id}/timeline': getTimeline, 'GET /orders': getOrders },
     telemetry,
     world,
+    faults,
   });
 }

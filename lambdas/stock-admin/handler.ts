@@ -27,7 +27,7 @@ function expectedVersion(header: string | undefined): number | 'any' | undefined
 }
 
 export function createHandler(environment: Environment<'stock-admin'>, connections: Connections) {
-  const { telemetry, world, database } = connections;
+  const { telemetry, world, faults, database } = connections;
   const store: StockStore = { database, table: environment.INVENTORY_TABLE };
 
   const getStock: HttpHandler = async (request) => {
@@ -53,5 +53,6 @@ export function createHandler(environment: Environment<'stock-admin'>, connectio
     routes: { 'GET /admin/stock/{sku}': getStock, 'PUT /admin/stock/{sku}': putStock },
     telemetry,
     world,
+    faults,
   });
 }

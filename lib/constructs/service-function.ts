@@ -25,6 +25,9 @@ export interface ServiceFunctionProps<Definition extends FunctionDefinition> {
  * Grants are added by hand with `allow`: CDK's grant helpers grant more than is used.
  */
 export class ServiceFunction<Definition extends FunctionDefinition = FunctionDefinition> extends Function {
+  /** Its name in the contract. */
+  readonly serviceName: string;
+
   constructor(scope: Construct, id: string, props: ServiceFunctionProps<Definition>) {
     const { name, definition, bundle, stage, environment } = props;
     const logGroup = new LogGroup(scope, `${id}Logs`, { retention: stage.logRetention, removalPolicy: stage.removalPolicy });
@@ -50,6 +53,7 @@ export class ServiceFunction<Definition extends FunctionDefinition = FunctionDef
       systemLogLevelV2: SystemLogLevel.WARN,
       tracing: Tracing.ACTIVE,
     });
+    this.serviceName = name;
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn);
     acknowledge(role, 'AwsSolutions-IAM5[Resource::*]', 'X-Ray offers no resource-level permissions for sending traces');
   }

@@ -24,8 +24,12 @@ process.on('message', (message: ToEnvironment) => {
 });
 send({ kind: 'ready', initMs: performance.now() - startedAt });
 
-async function invoke({ requestId, event, deadline, traceHeader, functionArn }: ToEnvironment): Promise<void> {
+async function invoke({ requestId, event, deadline, traceHeader, functionArn, variables }: ToEnvironment): Promise<void> {
   process.env['_X_AMZN_TRACE_ID'] = traceHeader;
+  for (const [name, value] of Object.entries(variables)) {
+    if (value === '') delete process.env[name];
+    else process.env[name] = value;
+  }
   const context = {
     awsRequestId: requestId,
     functionName: process.env['AWS_LAMBDA_FUNCTION_NAME'],

@@ -29,6 +29,8 @@ export type Invocation =
 export interface EnvironmentHooks {
   readonly onLine: (name: string, line: string) => void;
   readonly onInit: (name: string, milliseconds: number) => void;
+  /** Variables that change while environments live. */
+  readonly variables: (name: string) => Readonly<Record<string, string>>;
 }
 
 /**
@@ -37,6 +39,7 @@ export interface EnvironmentHooks {
  */
 export class Environment {
   readonly #fn: LocalFunction;
+  readonly #hooks: EnvironmentHooks;
   readonly #child: ChildProcess;
   readonly #ready: Promise<void>;
   #dead: string | undefined;
@@ -45,6 +48,7 @@ export class Environment {
 
   constructor(fn: LocalFunction, awsEndpoint: string, processes: Processes, hooks: EnvironmentHooks) {
     this.#fn = fn;
+    this.#hooks = hooks;
     this.#child = processes.fork(join(import.meta.dirname, 'bootstrap.ts'), {
       env: environmentOf(fn, awsEndpoint),
       // V8's heap is most of what a function uses; the rest of its memory is the process's own.
@@ -122,6 +126,7 @@ export class Environment {
         deadline: Date.now() + timeoutMs,
         traceHeader: traceHeader(),
         functionArn: this.#fn.arn,
+        variables: this.#hooks.variables(this.#fn.name),
       };
       this.#child.send(message, (error) => {
         if (error) this.#settle(requestId, { ok: false, errorType: 'Runtime.ExitError', errorMessage: error.message });

@@ -7,6 +7,8 @@ export interface ToEnvironment {
   readonly deadline: number;
   readonly traceHeader: string;
   readonly functionArn: string;
+  /** Variables that change while the environment lives; empty text removes one. Lambda has none. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 export type FromEnvironment =

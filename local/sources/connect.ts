@@ -1,4 +1,6 @@
 import type { Checkpoints } from '../checkpoints.ts';
+import { callService } from '../emulators/call.ts';
+import type { FaultBoard } from '../faults.ts';
 import type { FunctionPool } from '../functions/pool.ts';
 import { StartProblem } from '../problem.ts';
 import { resourcesOf, resolveValue, type ResourceValues, type Template } from '../template.ts';
@@ -13,6 +15,7 @@ export interface SourcesContext {
   readonly dynamoDb: string;
   readonly sqs: string;
   readonly checkpoints: Checkpoints;
+  readonly faults: FaultBoard;
   readonly onProblem: (what: string) => void;
 }
 
@@ -33,6 +36,14 @@ interface MappingProperties {
 
 /** Starts every event source mapping and schedule of the template. @returns stops them */
 export function connectSources(context: SourcesContext): () => Promise<void> {
+  const { template, values, pools, sqs, faults } = context;
+  faults.onWipe = async (name) => {
+    for (const [id, raw] of resourcesOf(template, 'AWS::Lambda::EventSourceMapping')) {
+      const { FunctionName, EventSourceArn: arn } = resolveValue(raw, template, values) as MappingProperties;
+      if (pools.get(FunctionName)?.fn.name !== name || !arn.startsWith('arn:aws:sqs:')) continue;
+      await callService(sqs, 'AmazonSQS.PurgeQueue', { QueueUrl: queueUrlOf(values, arn, id) });
+    }
+  };
   const stops = [
     ...resourcesOf(context.template, 'AWS::Lambda::EventSourceMapping').map(([id, raw]) => connectMapping(context, id, raw)),
     ...resourcesOf(context.template, 'AWS::Events::Rule').map(([id, raw]) => connectSchedule(context, id, raw)),
@@ -45,7 +56,7 @@ export function connectSources(context: SourcesContext): () => Promise<void> {
 type Stop = () => Promise<void> | void;
 
 function connectMapping(context: SourcesContext, id: string, raw: Record<string, unknown>): Stop {
-  const { template, values, pools, dynamoDb, sqs, checkpoints, onProblem } = context;
+  const { template, values, pools, dynamoDb, sqs, checkpoints, faults, onProblem } = context;
   const mapping = resolveValue(raw, template, values) as MappingProperties;
   const pool = pools.get(mapping.FunctionName);
   if (!pool) throw new StartProblem(`event source ${id}: there is no function ${mapping.FunctionName}`);
@@ -61,6 +72,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
       maximumConcurrency: mapping.ScalingConfig?.MaximumConcurrency ?? 1000,
       reportBatchItemFailures,
       pool,
+      faults,
       onProblem,
     });
     return () => source.stop();
@@ -81,6 +93,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
     maxRecordAgeSeconds: mapping.MaximumRecordAgeInSeconds ?? Number.POSITIVE_INFINITY,
     onFailure: failures === undefined ? undefined : { endpoint: sqs, queueUrl: queueUrlOf(values, failures, id) },
     pool,
+    faults,
     checkpoint: checkpoints.get(arn),
     onCheckpoint: (sequence) => checkpoints.set(arn, sequence),
     onProblem,

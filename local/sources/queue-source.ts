@@ -1,4 +1,5 @@
 import { callService } from '../emulators/call.ts';
+import type { FaultBoard } from '../faults.ts';
 import type { FunctionPool } from '../functions/pool.ts';
 
 /** An event source mapping from a queue, resolved. */
@@ -11,6 +12,7 @@ export interface QueueSourceOptions {
   readonly maximumConcurrency: number;
   readonly reportBatchItemFailures: boolean;
   readonly pool: FunctionPool;
+  readonly faults: FaultBoard;
   readonly onProblem: (what: string) => void;
 }
 
@@ -22,6 +24,9 @@ interface ReceivedMessage {
   readonly Attributes: Record<string, string>;
   readonly MessageAttributes?: Record<string, { StringValue?: string; BinaryValue?: string; DataType: string }>;
 }
+
+const outagePollMs = 100;
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Feeds a function from a queue as Lambda's pollers do: receive, invoke, delete what succeeded, leave the rest to its visibility timeout. */
 export class QueueSource {
@@ -42,15 +47,19 @@ export class QueueSource {
   }
 
   async #poll(): Promise<void> {
-    const { pool, maximumConcurrency } = this.#options;
+    const { pool, maximumConcurrency, faults } = this.#options;
     const most = Math.min(maximumConcurrency, pool.concurrency);
     while (!this.#stopped) {
+      if (faults.of(pool.fn.name).outage) {
+        await pause(outagePollMs);
+        continue;
+      }
       if (this.#running >= most) {
         await new Promise<void>((resolve) => (this.#wake = resolve));
         continue;
       }
       try {
-        const messages = await this.#receive();
+        const messages = await this.#holdBack(await this.#receive());
         if (messages.length === 0) continue;
         this.#running++;
         void this.#handle(messages).finally(() => {
@@ -60,7 +69,7 @@ export class QueueSource {
       } catch (error) {
         if (this.#stopped) return;
         this.#options.onProblem(`receiving from ${this.#options.queueUrl}: ${(error as Error).message}`);
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await pause(500);
       }
     }
   }
@@ -85,9 +94,22 @@ export class QueueSource {
     return messages;
   }
 
+  /** Faults: messages are put back for a second; some, so that later ones overtake them, or all that came while an outage began. */
+  async #holdBack(messages: ReceivedMessage[]): Promise<ReceivedMessage[]> {
+    const { endpoint, queueUrl, pool, faults } = this.#options;
+    const { name } = pool.fn;
+    const held = messages.filter(() => faults.of(name).outage || faults.strikes(name, 'reorderRate'));
+    for (const { ReceiptHandle } of held) {
+      await callService(endpoint, 'AmazonSQS.ChangeMessageVisibility', { QueueUrl: queueUrl, ReceiptHandle, VisibilityTimeout: 1 });
+    }
+    return messages.filter((message) => !held.includes(message));
+  }
+
   async #handle(messages: ReceivedMessage[]): Promise<void> {
-    const { endpoint, queueUrl, queueArn, pool, reportBatchItemFailures, onProblem } = this.#options;
-    const result = await pool.invoke({ Records: messages.map((message) => recordOf(message, queueArn)) });
+    const { endpoint, queueUrl, queueArn, pool, faults, reportBatchItemFailures, onProblem } = this.#options;
+    const event = { Records: messages.map((message) => recordOf(message, queueArn)) };
+    if (faults.strikes(pool.fn.name, 'duplicateRate')) void pool.invoke(event);
+    const result = await pool.invoke(event);
     if (!result.ok) {
       onProblem(`${pool.fn.name} failed on ${messages.length} message(s): ${result.errorType}: ${result.errorMessage}`);
       return;

@@ -1,4 +1,5 @@
 import { callService } from '../emulators/call.ts';
+import type { FaultBoard } from '../faults.ts';
 import type { FunctionPool } from '../functions/pool.ts';
 import { matches } from './filter.ts';
 
@@ -19,6 +20,7 @@ export interface StreamSourceOptions {
   /** Gets a pointer to batches that were given up. */
   readonly onFailure: { readonly endpoint: string; readonly queueUrl: string } | undefined;
   readonly pool: FunctionPool;
+  readonly faults: FaultBoard;
   /** Sequence number that was reached before; undefined starts at the oldest record. */
   readonly checkpoint: bigint | undefined;
   readonly onCheckpoint: (sequence: bigint) => void;
@@ -56,9 +58,14 @@ export class StreamSource {
   }
 
   async #poll(): Promise<void> {
+    const { faults, pool } = this.#options;
     let reached = this.#options.checkpoint;
     let iterator: string | undefined;
     while (!this.#stopped) {
+      if (faults.of(pool.fn.name).outage) {
+        await pause(pollMs);
+        continue;
+      }
       try {
         iterator ??= await this.#iterator(reached);
         const { Records = [], NextShardIterator } = await this.#call('GetRecords', { ShardIterator: iterator, Limit: 1000 });

@@ -5,6 +5,7 @@ import { PermanentError, TransientError } from '../../lambdas/contract/core/erro
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { createConsumer, type DeadLetterReason } from '../../lambdas/kit/consume.ts';
+import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { runOncePerMessage } from '../../lambdas/kit/idempotency.ts';
 import { aMessage, testTelemetry, testWorld, orderKeys } from '../support/builders.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
@@ -22,11 +23,13 @@ let telemetry: ReturnType<typeof testTelemetry>;
 let handled: string[];
 let behave: (message: Envelope) => Promise<string>;
 let dlqDown: boolean;
+let variables: Record<string, string>;
 
 beforeEach(() => {
   calls = [];
   handled = [];
   dlqDown = false;
+  variables = {};
   telemetry = testTelemetry();
   behave = () => Promise.resolve('done');
 });
@@ -54,6 +57,7 @@ function consumer() {
     deadLetterQueueUrl: 'http://dlq',
     telemetry,
     world,
+    faults: injectedFaults(world, variables),
   });
 }
 
@@ -82,6 +86,36 @@ const reasons = (): DeadLetterReason[] =>
       ({ input }) =>
         JSON.parse((input['MessageAttributes'] as Record<string, { StringValue: string }>)['failure']!.StringValue) as DeadLetterReason,
     );
+
+describe('injected faults', () => {
+  it('fail a message before it is handled, and it is retried', async () => {
+    variables = { FAULT_FAIL_RATE: '1' };
+    expect((await consumer()(event({ body: body() }), context)).batchItemFailures).toHaveLength(1);
+    expect(handled).toEqual([]);
+    expect(telemetry.lines.at(-1)).toMatchObject({ fields: { outcome: 'retry', reason: 'unavailable' } });
+  });
+
+  it('lose the acknowledgement of a message that was handled, and its return is a duplicate', async () => {
+    variables = { FAULT_ACK_LOSS_RATE: '1' };
+    const text = body();
+    const consume = consumer();
+    expect((await consume(event({ body: text }), context)).batchItemFailures).toHaveLength(1);
+    variables['FAULT_ACK_LOSS_RATE'] = '';
+    expect(await consume(event({ body: text }), context)).toEqual({ batchItemFailures: [] });
+    expect(handled).toHaveLength(1);
+    expect(telemetry.lines.at(-1)).toMatchObject({ fields: { outcome: 'duplicate' } });
+  });
+
+  it('delay a message, and strike as often as they are told to', async () => {
+    variables = { FAULT_DELAY_MS: '700', FAULT_FAIL_RATE: '0.5' };
+    const before = world.now();
+    // This world's chance is 0.5 each time: not below the rate.
+    expect(await consumer()(event({ body: body() }), context)).toEqual({ batchItemFailures: [] });
+    expect(world.now() - before).toBe(700);
+    variables = { FAULT_FAIL_RATE: '0.51' };
+    expect((await consumer()(event({ body: body() }), context)).batchItemFailures).toHaveLength(1);
+  });
+});
 
 describe('a consumer', () => {
   it('acknowledges what it handled, and says so on one line', async () => {

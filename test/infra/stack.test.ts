@@ -85,6 +85,21 @@ describe('the stack', () => {
     expect(() => synthesize('dev', { paymentUrl: 'nonsense' })).toThrow(/paymentUrl=nonsense: is not a URL/);
   });
 
+  it('injects faults where it is told to, and never on prod', () => {
+    const variables = (context: Record<string, unknown>) =>
+      Object.values(synthesize('dev', context)).find(
+        ({ Properties }) => Properties?.Environment?.Variables?.POWERTOOLS_SERVICE_NAME === 'payment',
+      )!.Properties.Environment.Variables;
+    expect(variables({ faults: 'payment.failRate=0.3,payment.delayMs=500' })).toMatchObject({
+      FAULT_FAIL_RATE: '0.3',
+      FAULT_DELAY_MS: '500',
+    });
+    expect(Object.keys(variables({})).filter((name) => name.startsWith('FAULT'))).toEqual([]);
+    expect(() => synthesize('prod', { ...providers, faults: 'payment.failRate=0.3' })).toThrow(/prod takes no faults/);
+    expect(() => synthesize('dev', { faults: 'payment.throttleRate=1' })).toThrow(/payment.throttleRate is made by the local runtime/);
+    expect(() => synthesize('dev', { faults: 'nobody.failRate=1' })).toThrow(/faults.nobody: no such function/);
+  });
+
   it('keeps guests out everywhere but on a laptop', () => {
     for (const stage of stageNames)
       expect(functionNamed('place-order', stage)[1].Properties.Environment.Variables.ALLOW_GUEST).toBe('false');

@@ -45,6 +45,8 @@ export const handler = async (event, context) => {
   }
 };`;
 
+let variables: Record<string, string> = {};
+
 function pool(changes: Partial<LocalFunction> = {}): FunctionPool {
   const fn: LocalFunction = {
     name: 'subject',
@@ -58,10 +60,26 @@ function pool(changes: Partial<LocalFunction> = {}): FunctionPool {
     identity: 'LOCALSUBJECT',
     ...changes,
   };
-  return new FunctionPool(fn, 'http://127.0.0.1:1', processes, { onLine: (_, line) => lines.push(line), onInit: () => undefined });
+  return new FunctionPool(fn, 'http://127.0.0.1:1', processes, {
+    onLine: (_, line) => lines.push(line),
+    onInit: () => undefined,
+    variables: () => variables,
+  });
 }
 
 describe('an execution environment', () => {
+  it('sees variables that change while it lives, and no longer those that are taken away', async () => {
+    const subject = pool();
+    const seen = async (): Promise<unknown> =>
+      ((await subject.invoke({})) as { payload: { env: Record<string, string> } }).payload.env['FAULT_FAIL_RATE'];
+    variables = { FAULT_FAIL_RATE: '0.5' };
+    expect(await seen()).toBe('0.5');
+    variables = { FAULT_FAIL_RATE: '' };
+    expect(await seen()).toBeUndefined();
+    variables = {};
+    expect(subject.pids).toHaveLength(1);
+  });
+
   it('keeps its memory between invocations, sees its own variables only, and knows its time', async () => {
     const subject = pool();
     await subject.invoke({});

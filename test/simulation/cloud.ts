@@ -5,7 +5,8 @@ import { topology } from '../../lambdas/contract/routes.ts';
 import type { Fields, Telemetry } from '../../lambdas/kit/telemetry.ts';
 import { visibilityTimeoutSeconds } from '../../lambdas/contract/core/durations.ts';
 import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
-import { idSource } from '../../lambdas/kit/world.ts';
+import { injectedFaults } from '../../lambdas/kit/faults.ts';
+import { idSource, type World } from '../../lambdas/kit/world.ts';
 import {
   consumers,
   createFunction,
@@ -211,15 +212,17 @@ export class Cloud {
       countBy: nothing,
       flush: nothing,
     };
+    const world: World = {
+      now,
+      random: () => this.#latency.next(),
+      newId: idSource(now, () => this.#latency.bits80()),
+      pause: (milliseconds) => this.#wait(own(), milliseconds),
+    };
     const connections: QueueConnections = {
       name,
       telemetry,
-      world: {
-        now,
-        random: () => this.#latency.next(),
-        newId: idSource(now, () => this.#latency.bits80()),
-        pause: (milliseconds) => this.#wait(own(), milliseconds),
-      },
+      world,
+      faults: injectedFaults(world, {}),
       ...databasePorts((call) => this.#databaseCall(own(), call)),
       queues: queuePort((call) => this.#queueCall(own(), call)),
     };

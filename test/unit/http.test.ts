@@ -2,6 +2,7 @@ import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
+import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { createHttpHandler, Problem, readJson, type HttpHandler } from '../../lambdas/kit/http.ts';
 import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
 import { timelineAnswer } from '../../lambdas/query-orders/answers.ts';
@@ -10,7 +11,7 @@ import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders
 
 const world = testWorld();
 
-async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2> = {}) {
+async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2> = {}, variables: Record<string, string> = {}) {
   const telemetry = testTelemetry();
   const event = {
     routeKey: 'POST /x',
@@ -20,7 +21,10 @@ async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2
     isBase64Encoded: false,
     ...changes,
   } as APIGatewayProxyEventV2;
-  const answer = await createHttpHandler({ routes: { 'POST /x': handler }, telemetry, world })(event, {} as Context);
+  const answer = await createHttpHandler({ routes: { 'POST /x': handler }, telemetry, world, faults: injectedFaults(world, variables) })(
+    event,
+    {} as Context,
+  );
   return { ...answer, json: JSON.parse(answer.body!) as unknown, line: telemetry.lines[0]! };
 }
 const failing =

@@ -1,0 +1,91 @@
+import { variablesOf, type FaultName, type Faults, type FaultSettings } from '../lambdas/contract/core/faults.ts';
+
+/** The faults that are on now, and how often each struck. Whoever can make one asks here. */
+export class FaultBoard {
+  #faults: Faults;
+  readonly counts: Record<string, number> = {};
+  /** Told of functions whose queue is to be emptied. */
+  onWipe: (name: string) => Promise<void> = () => Promise.resolve();
+
+  constructor(faults: Faults) {
+    this.#faults = faults;
+  }
+
+  get all(): Faults {
+    return this.#faults;
+  }
+
+  of(name: string): FaultSettings {
+    return this.#faults[name] ?? {};
+  }
+
+  /** Puts other faults in the place of those that are on, and empties the queues that are to be wiped. */
+  async replace(faults: Faults): Promise<void> {
+    this.#faults = faults;
+    for (const [name, { wiped }] of Object.entries(faults)) {
+      if (!wiped) continue;
+      this.#count(name, 'wiped');
+      await this.onWipe(name);
+    }
+  }
+
+  /** Whether a fault with a rate strikes this time. */
+  strikes(name: string, fault: Exclude<FaultName, 'outage' | 'wiped' | 'delayMs'>): boolean {
+    const rate = this.of(name)[fault];
+    if (rate === undefined || Math.random() >= rate) return false;
+    this.#count(name, fault);
+    return true;
+  }
+
+  /** What a function is told of the faults that it injects by itself. */
+  variables(name: string): Record<string, string> {
+    return variablesOf(this.of(name));
+  }
+
+  #count(name: string, fault: FaultName): void {
+    const key = `${name}.${fault}`;
+    this.counts[key] = (this.counts[key] ?? 0) + 1;
+  }
+}
+
+interface AwsAnswer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+const writes = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems']);
+
+/** What AWS answers to a call that meets a fault; undefined when it meets none. */
+export function faultyAnswer(board: FaultBoard, caller: string, operation: string, body: Record<string, unknown>): AwsAnswer | undefined {
+  const items = body['TransactItems'] as unknown[] | undefined;
+  const refuse = (type: string, message: string): AwsAnswer => ({ status: 400, body: { __type: type, message } });
+  const cancel = (Code: string): AwsAnswer => {
+    const victim = Math.floor(Math.random() * items!.length);
+    const CancellationReasons = items!.map((_, i) => ({ Code: i === victim ? Code : 'None' }));
+    const list = CancellationReasons.map((reason) => reason.Code).join(', ');
+    const message = `Transaction cancelled, please refer cancellation reasons for specific reasons [${list}]`;
+    return { status: 400, body: { __type: 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException', message, CancellationReasons } };
+  };
+  if (board.strikes(caller, 'throttleRate')) {
+    if (items) return cancel('ThrottlingError');
+    return refuse('com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException', 'an injected throttle');
+  }
+  if (writes.has(operation) && board.strikes(caller, 'conflictRate')) {
+    if (items) return cancel('TransactionConflict');
+    return refuse('com.amazonaws.dynamodb.v20120810#TransactionConflictException', 'an injected conflict');
+  }
+  return undefined;
+}
+
+interface BatchEntry {
+  readonly Id: string;
+}
+
+/** The entries of a SendMessageBatch that SQS takes, and those that a fault has it refuse. */
+export function splitBatch(board: FaultBoard, caller: string, entries: readonly BatchEntry[]): { taken: BatchEntry[]; failed: unknown[] } {
+  const refused = entries.filter(() => board.strikes(caller, 'partialBatchRate'));
+  return {
+    taken: entries.filter((entry) => !refused.includes(entry)),
+    failed: refused.map(({ Id }) => ({ Id, SenderFault: true, Code: 'InjectedFault', Message: 'refused by a fault' })),
+  };
+}

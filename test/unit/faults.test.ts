@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { faultsFrom, parseFaults, variablesOf } from '../../lambdas/contract/core/faults.ts';
+import { FaultBoard, faultyAnswer, splitBatch } from '../../local/faults.ts';
+import { parseOptions } from '../../local/options.ts';
+
+const functions = ['inventory', 'payment'];
+
+describe('faults as data', () => {
+  it('are read from the command line, one by one or several at once', () => {
+    expect(parseFaults(['inventory.failRate=0.3,inventory.delayMs=500', 'payment.outage=true'], functions)).toEqual({
+      inventory: { failRate: 0.3, delayMs: 500 },
+      payment: { outage: true },
+    });
+    expect(parseFaults([''], functions)).toEqual({});
+  });
+
+  it.each([
+    ['inventory', /fault "inventory": must be <function>.<setting>=<value>/],
+    ['stock.failRate=1', /faults.stock: no such function; known are inventory, payment/],
+    ['inventory.gravity=1', /faults.inventory.gravity: no such fault; known are failRate/],
+    ['inventory.toString=1', /faults.inventory.toString: no such fault/],
+    ['inventory.failRate=2', /faults.inventory.failRate: must be a number from 0 to 1/],
+    ['inventory.failRate=much', /must be a number from 0 to 1/],
+    ['inventory.delayMs=60000', /faults.inventory.delayMs: must be a number from 0 to 10000/],
+    ['inventory.outage=1', /faults.inventory.outage: must be true or false/],
+  ])('%s is refused by name', (text, why) => {
+    expect(() => parseFaults([text], functions)).toThrow(why);
+  });
+
+  it.each([[[]], ['text'], [null], [{ inventory: 3 }], [{ inventory: { failRate: '0.3' } }]])('%j is refused', (value) => {
+    expect(() => faultsFrom(value, functions)).toThrow(/^faults/);
+  });
+
+  it('reach a function as variables, empty where they are off', () => {
+    expect(variablesOf({ failRate: 0.3, throttleRate: 1 })).toEqual({
+      FAULT_FAIL_RATE: '0.3',
+      FAULT_DELAY_MS: '',
+      FAULT_ACK_LOSS_RATE: '',
+    });
+  });
+
+  it('are options of the local runtime', () => {
+    expect(parseOptions(['--fault', 'inventory.failRate=0.3', '--fault', 'payment.ackLossRate=1'], {})).toMatchObject({
+      faults: { inventory: { failRate: 0.3 }, payment: { ackLossRate: 1 } },
+    });
+    expect(() => parseOptions(['--fault', 'nobody.failRate=1'], {})).toThrow(/--fault nobody.failRate=1: faults.nobody: no such function/);
+  });
+});
+
+describe('faulty answers of AWS', () => {
+  const transaction = { TransactItems: [{}, {}, {}] };
+
+  it('throttle and conflict in the words of DynamoDB, for the function that they are set for', () => {
+    const board = new FaultBoard({ inventory: { throttleRate: 1 }, payment: { conflictRate: 1 } });
+    expect(faultyAnswer(board, 'inventory', 'GetItem', {})).toMatchObject({
+      status: 400,
+      body: { __type: expect.stringMatching(/ProvisionedThroughputExceededException$/) },
+    });
+    const cancelled = faultyAnswer(board, 'payment', 'TransactWriteItems', transaction)!;
+    expect(cancelled.body['__type']).toMatch(/TransactionCanceledException$/);
+    const codes = (cancelled.body['CancellationReasons'] as { Code: string }[]).map(({ Code }) => Code);
+    expect(codes.toSorted()).toEqual(['None', 'None', 'TransactionConflict']);
+    expect(faultyAnswer(board, 'payment', 'GetItem', {})).toBeUndefined();
+    expect(faultyAnswer(board, 'shipping', 'TransactWriteItems', transaction)).toBeUndefined();
+    expect(board.counts).toEqual({ 'inventory.throttleRate': 1, 'payment.conflictRate': 1 });
+  });
+
+  it('refuse entries of a batch', () => {
+    const entries = [{ Id: '0' }, { Id: '1' }];
+    expect(splitBatch(new FaultBoard({ publisher: { partialBatchRate: 1 } }), 'publisher', entries)).toMatchObject({
+      taken: [],
+      failed: [{ Id: '0', SenderFault: true }, { Id: '1' }],
+    });
+    expect(splitBatch(new FaultBoard({}), 'publisher', entries)).toEqual({ taken: entries, failed: [] });
+  });
+});
