@@ -8,7 +8,16 @@ export default defineConfig({
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/style/**/*.test.ts'], pool: 'threads', isolate: false } },
-      { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], pool: 'threads', isolate: false, testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'infra',
+          include: ['test/infra/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } },
       // The same suite on the simulation's memory: what is proven there holds for what it stands for.
       { test: { name: 'contract-memory', include: ['test/contract/**/*.test.ts'], pool: 'forks', env: { TEST_TABLES: 'memory' } } },

@@ -92,6 +92,7 @@ export class OrderStack extends Stack {
 
     // Listeners: they only hear.
     const notification = this.#consumer('notification', props, {
+      IDEMPOTENCY_TABLE: idempotency.tableName,
       NOTIFICATIONS_TABLE: notifications.tableName,
       EMAIL_SENDER: props.emailSender ?? '',
     });
@@ -105,7 +106,13 @@ export class OrderStack extends Stack {
         ...identities.map((resourceName) => this.formatArn({ service: 'ses', resource: 'identity', resourceName })),
       );
     }
-    const view = this.#consumer('order-view', props, { ORDER_VIEW_TABLE: orderView.tableName, ORDERS_TABLE: orders.tableName });
+    const view = this.#consumer('order-view', props, {
+      IDEMPOTENCY_TABLE: idempotency.tableName,
+      ORDER_VIEW_TABLE: orderView.tableName,
+      ORDERS_TABLE: orders.tableName,
+    });
+    // Where they count their failures.
+    for (const { function: target } of [notification, view]) target.allow(['dynamodb:UpdateItem'], idempotency.tableArn);
     view.function.allow(['dynamodb:UpdateItem'], orderView.tableArn);
     // Read only to close a gap: the view repairs itself from the order.
     view.function.allow(['dynamodb:GetItem'], orders.tableArn);

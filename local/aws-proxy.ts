@@ -54,6 +54,7 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     }
     const caller = callerOf(incoming, options.identities);
     const operation = target.slice(target.indexOf('.') + 1);
+    if (options.faults.dies(caller, operation, 'dieBefore')) return die();
     const injected = injectFaults(options.faults, caller, operation, body);
     if ('answer' in injected) return answer(outgoing, injected.answer.status, injected.answer.body);
     const payload = proxy.metering && upstream === options.dynamoDb ? askForCapacity(injected.body) : injected.body;
@@ -73,6 +74,7 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
         upstreamAnswer.on('end', () => {
           const content = Buffer.concat(received);
           record(usage, caller, operation, body, proxy.metering ? content : undefined);
+          if (options.faults.dies(caller, operation, 'dieAfter')) return die();
           if (injected.failed.length > 0) {
             const { Failed = [], ...rest } = JSON.parse(content.toString('utf8')) as { Failed?: unknown[] };
             return answer(outgoing, upstreamAnswer.statusCode ?? 502, { ...rest, Failed: [...Failed, ...injected.failed] });
@@ -99,6 +101,11 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     usage,
     stop: () => closeServer(server).then(() => agent.destroy()),
   });
+}
+
+/** The end that no process sees coming. */
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function answer(outgoing: ServerResponse, status: number, body: unknown): void {

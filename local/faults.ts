@@ -1,5 +1,7 @@
 import { variablesOf, type FaultName, type Faults, type FaultSettings } from '../lambdas/contract/core/faults.ts';
 
+type RateName = Extract<FaultName, `${string}Rate`>;
+
 /** The faults that are on now, and how often each struck. Whoever can make one asks here. */
 export class FaultBoard {
   #faults: Faults;
@@ -30,11 +32,19 @@ export class FaultBoard {
   }
 
   /** Whether a fault with a rate strikes this time. */
-  strikes(name: string, fault: Exclude<FaultName, 'outage' | 'wiped' | 'delayMs'>): boolean {
+  strikes(name: string, fault: RateName): boolean {
     const rate = this.of(name)[fault];
     if (rate === undefined || Math.random() >= rate) return false;
     this.#count(name, fault);
     return true;
+  }
+
+  /** Whether the runtime is to die at this side of a call. */
+  dies(name: string, operation: string, side: 'dieBefore' | 'dieAfter'): boolean {
+    const [wanted, nth = '1'] = this.of(name)[side]?.split('#') ?? [];
+    if (wanted !== operation) return false;
+    this.#count(name, side);
+    return this.counts[`${name}.${side}`] === Number(nth);
   }
 
   /** What a function is told of the faults that it injects by itself. */

@@ -6,8 +6,8 @@ import { stageNames } from './stages.ts';
 const text = z.string().min(1);
 const base = { STAGE: z.enum(stageNames) };
 /** A consumer's own queue (to change a message's visibility) and its dead-letter queue. */
-const consumer = { ...base, QUEUE_URL: text, DEAD_LETTER_QUEUE_URL: text };
-const participant = { ...consumer, IDEMPOTENCY_TABLE: text, OUTBOX_TABLE: text };
+const consumer = { ...base, QUEUE_URL: text, DEAD_LETTER_QUEUE_URL: text, IDEMPOTENCY_TABLE: text };
+const participant = { ...consumer, OUTBOX_TABLE: text };
 
 /** `{"inventory": "https://…"}`: consumer → queue URL. */
 const queueUrls = z

@@ -3,12 +3,14 @@ import middy from '@middy/core';
 import type { Context, SQSBatchItemFailure, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Durations } from '../contract/core/durations.ts';
 import type { Envelope } from '../contract/core/envelope.ts';
-import { classify, describeError, fingerprint, PermanentError, type FailureClass } from '../contract/core/errors.ts';
+import { failureAttribute, type DeadLetterReason } from '../contract/core/dead-letters.ts';
+import { classify, describeError, fingerprint, PermanentError, type TransientReason } from '../contract/core/errors.ts';
 import { coreMetrics } from '../contract/core/metrics.ts';
 import { backoffSeconds } from '../contract/core/retry-policy.ts';
 import { decodeMessage, typesFor, type MessageDefinitions, type Topology } from '../contract/core/routing.ts';
 import type { DataOf } from '../contract/core/routing.ts';
 import type { Queues } from './aws.ts';
+import type { CountFailure, Failures } from './failures.ts';
 import type { InjectedFaults } from './faults.ts';
 import type { RunOnce } from './idempotency.ts';
 import { flushTelemetry, type Fields, type Telemetry } from './telemetry.ts';
@@ -42,25 +44,13 @@ export interface ConsumerOptions<Definitions extends MessageDefinitions> {
   readonly handlers: MessageHandlers<Definitions>;
   /** Wraps each record where the consumer's policy asks for it. */
   readonly runOnce?: RunOnce;
+  readonly countFailure: CountFailure;
   readonly queues: Queues;
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly telemetry: Telemetry;
   readonly world: World;
   readonly faults: InjectedFaults;
-}
-
-/** Why a message lies in a dead-letter queue: the `failure` attribute, as JSON. Times in milliseconds since 1970. */
-export interface DeadLetterReason {
-  readonly class: FailureClass;
-  readonly consumer: string;
-  readonly error: string;
-  /** Same failure, same fingerprint: what triage groups by. */
-  readonly fingerprint: string;
-  readonly attempts: number;
-  readonly firstReceivedAt: number;
-  readonly lastFailedAt: number;
-  readonly correlationId?: string;
 }
 
 /** A Lambda handler for one consumer's queue, with every decision about failing messages in one place. */
@@ -133,13 +123,19 @@ async function failRecord<Definitions extends MessageDefinitions>(
   const { telemetry, world, durations } = options;
   const now = world.now();
   const verdict = classify(error);
-  const firstReceivedAt = Number(record.attributes.ApproximateFirstReceiveTimestamp);
-  const exhausted = now - firstReceivedAt > durations.retry.windowSeconds * 1000;
   const keep: SQSBatchItemFailure = { itemIdentifier: record.messageId };
+  const failures = verdict.class === 'transient' ? await failuresOf(options, record, verdict.reason, attempt) : { count: 1, firstAt: now };
 
-  if (verdict.class === 'transient' && !exhausted) {
-    const delaySeconds = backoffSeconds(durations.retry, attempt, world.random());
-    telemetry.warn('message', { ...fields, outcome: 'retry', reason: verdict.reason, delaySeconds, error: describeError(error) });
+  if (verdict.class === 'transient' && now - failures.firstAt <= durations.retry.windowSeconds * 1000) {
+    const delaySeconds = backoffSeconds(durations.retry, failures.count, world.random());
+    telemetry.warn('message', {
+      ...fields,
+      outcome: 'retry',
+      reason: verdict.reason,
+      failures: failures.count,
+      delaySeconds,
+      error: describeError(error),
+    });
     telemetry.count(coreMetrics.retries, 1);
     await changeVisibility(options, record, delaySeconds, fields);
     return keep;
@@ -150,9 +146,10 @@ async function failRecord<Definitions extends MessageDefinitions>(
     consumer: options.consumer,
     error: describeError(error),
     fingerprint: fingerprint(error),
-    attempts: attempt,
-    firstReceivedAt,
+    attempts: failures.count,
+    firstFailedAt: failures.firstAt,
     lastFailedAt: now,
+    receives: attempt,
     ...(message ? { correlationId: message.correlationId } : {}),
   };
   try {
@@ -171,6 +168,21 @@ async function failRecord<Definitions extends MessageDefinitions>(
   });
   telemetry.count(coreMetrics.deadLetters, 1);
   return undefined;
+}
+
+/** What the consumer itself has counted; where it cannot count, because the very table is in trouble, what SQS knows. */
+async function failuresOf<Definitions extends MessageDefinitions>(
+  { countFailure, telemetry }: ConsumerOptions<Definitions>,
+  record: SQSRecord,
+  reason: TransientReason,
+  attempt: number,
+): Promise<Failures> {
+  try {
+    return await countFailure(record.messageId, reason);
+  } catch (error) {
+    telemetry.warn('failure not counted', { sqsMessageId: record.messageId, error: describeError(error) });
+    return { count: attempt, firstAt: Number(record.attributes.ApproximateFirstReceiveTimestamp) };
+  }
 }
 
 /** Without it a failed message waits for the whole visibility timeout; failing here only means waiting that long. */
@@ -200,7 +212,7 @@ async function deadLetter<Definitions extends MessageDefinitions>(
   reason: DeadLetterReason,
 ): Promise<void> {
   const kept = Object.entries(record.messageAttributes)
-    .filter(([name, attribute]) => name !== 'failure' && attribute.dataType === 'String' && attribute.stringValue)
+    .filter(([name, attribute]) => name !== failureAttribute && attribute.dataType === 'String' && attribute.stringValue)
     .slice(0, 9)
     .map(([name, attribute]) => [name, { DataType: 'String', StringValue: attribute.stringValue }] as const);
   await options.queues.send(
@@ -209,7 +221,7 @@ async function deadLetter<Definitions extends MessageDefinitions>(
       MessageBody: record.body,
       MessageAttributes: {
         ...Object.fromEntries(kept),
-        failure: { DataType: 'String', StringValue: JSON.stringify(reason).replaceAll(/[^\x20-\x7e]/g, '?') },
+        [failureAttribute]: { DataType: 'String', StringValue: JSON.stringify(reason).replaceAll(/[^\x20-\x7e]/g, '?') },
       },
     }),
   );

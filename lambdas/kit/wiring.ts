@@ -2,6 +2,7 @@ import type { Durations } from '../contract/core/durations.ts';
 import type { MessageDefinitions, Topology } from '../contract/core/routing.ts';
 import { connectDatabase, connectQueues, type Database, type Queues } from './aws.ts';
 import type { CommitContext } from './commit.ts';
+import { failureCounter } from './failures.ts';
 import { injectedFaults, type InjectedFaults } from './faults.ts';
 import { createConsumer, type MessageHandlers } from './consume.ts';
 import { runOncePerMessage } from './idempotency.ts';
@@ -41,11 +42,11 @@ export function commitsTo(outboxTable: string, durations: Durations, { name, dat
   return { database, outboxTable, source: name, outboxExpirySeconds: durations.outboxExpirySeconds, world };
 }
 
-/** The variables that deploy time gives to every consumer; the idempotency table where its policy asks for it. */
+/** The variables that deploy time gives to every consumer. Its failures are counted in the idempotency table, whether or not its policy asks for more. */
 export interface ConsumerEnvironment {
   readonly QUEUE_URL: string;
   readonly DEAD_LETTER_QUEUE_URL: string;
-  readonly IDEMPOTENCY_TABLE?: string;
+  readonly IDEMPOTENCY_TABLE: string;
 }
 
 /** A Lambda handler for the queue of the consumer that has the function's name. */
@@ -53,10 +54,11 @@ export function consumeFrom<Definitions extends MessageDefinitions>(
   environment: ConsumerEnvironment,
   topology: Topology<Definitions>,
   durations: Durations,
-  { name, client, queues, telemetry, world, faults }: QueueConnections,
+  { name, client, database, queues, telemetry, world, faults }: QueueConnections,
   handlers: MessageHandlers<Definitions>,
 ): ReturnType<typeof createConsumer<Definitions>> {
-  const table = environment.IDEMPOTENCY_TABLE;
+  const { IDEMPOTENCY_TABLE: table } = environment;
+  const { idempotencyExpirySeconds: expiry } = durations;
   return createConsumer({
     consumer: name,
     topology,
@@ -68,7 +70,8 @@ export function consumeFrom<Definitions extends MessageDefinitions>(
     telemetry,
     world,
     faults,
-    ...(table === undefined ? {} : { runOnce: runOncePerMessage(client, table, name, durations.idempotencyExpirySeconds) }),
+    countFailure: failureCounter(database, table, name, expiry, world),
+    ...(topology.consumers[name]?.idempotent ? { runOnce: runOncePerMessage(client, table, name, expiry) } : {}),
   });
 }
 

@@ -4,7 +4,9 @@ import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envel
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
-import { createConsumer, type DeadLetterReason } from '../../lambdas/kit/consume.ts';
+import { readDeadLetters, type DeadLetterMessage, type DeadLetterReason } from '../../lambdas/contract/core/dead-letters.ts';
+import { createConsumer } from '../../lambdas/kit/consume.ts';
+import { failureCounter } from '../../lambdas/kit/failures.ts';
 import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { runOncePerMessage } from '../../lambdas/kit/idempotency.ts';
 import { aMessage, testTelemetry, testWorld, orderKeys } from '../support/builders.ts';
@@ -23,16 +25,21 @@ let telemetry: ReturnType<typeof testTelemetry>;
 let handled: string[];
 let behave: (message: Envelope) => Promise<string>;
 let dlqDown: boolean;
+let countingDown: boolean;
 let variables: Record<string, string>;
 
-beforeEach(() => {
+beforeEach(async () => {
+  await tables.clear('idempotency');
   calls = [];
   handled = [];
   dlqDown = false;
   variables = {};
+  countingDown = false;
   telemetry = testTelemetry();
   behave = () => Promise.resolve('done');
 });
+
+const brokenDatabase = { send: () => Promise.reject(new Error('the table is down')) } as never;
 
 function consumer() {
   const queues = {
@@ -51,6 +58,7 @@ function consumer() {
     topology,
     durations: durations.prod,
     handlers: { OrderPlaced: handle, StockReleaseRequested: handle },
+    countFailure: failureCounter(countingDown ? brokenDatabase : tables.database, 'idempotency', 'inventory', 3600, world),
     runOnce: runOncePerMessage(tables.client, 'idempotency', 'inventory', 3600),
     queues: queues as never,
     queueUrl: 'http://queue',
@@ -152,10 +160,11 @@ describe('a consumer', () => {
     const result = await consumer()(event({ body: encodeEnvelope(bad), attempt: 3 }, { body: encodeEnvelope(good) }), context);
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: 'sqs-0' }] });
     expect(calls).toEqual([
-      { name: 'ChangeMessageVisibilityCommand', input: { QueueUrl: 'http://queue', ReceiptHandle: 'handle-0', VisibilityTimeout: 4 } },
+      { name: 'ChangeMessageVisibilityCommand', input: { QueueUrl: 'http://queue', ReceiptHandle: 'handle-0', VisibilityTimeout: 1 } },
     ]);
     expect(telemetry.lines.find(({ fields }) => fields['outcome'] === 'retry')).toMatchObject({
-      fields: { reason: 'throttled', delaySeconds: 4, attempt: 3 },
+      // Delivered three times, but it failed for the first time.
+      fields: { reason: 'throttled', failures: 1, delaySeconds: 1, attempt: 3 },
     });
     expect(telemetry.counts.get('MessageRetries')).toEqual([1]);
   });
@@ -187,7 +196,10 @@ describe('a consumer', () => {
         class: 'permanent',
         consumer: 'inventory',
         error: 'PermanentError: broken ?',
-        attempts: 2,
+        attempts: 1,
+        receives: 2,
+        firstFailedAt: world.now(),
+        lastFailedAt: world.now(),
         correlationId: 'correlation-1',
         fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/),
       },
@@ -207,9 +219,71 @@ describe('a consumer', () => {
 
   it('gives a transient failure up when its retry window has passed', async () => {
     behave = () => Promise.reject(new TransientError('conflict', 'again'));
+    const consume = consumer();
+    const text = body();
+    const firstFailedAt = world.now();
+    expect((await consume(event({ body: text }), context)).batchItemFailures).toHaveLength(1);
+    world.advance(durations.prod.retry.windowSeconds * 1000);
+    expect((await consume(event({ body: text }), context)).batchItemFailures).toHaveLength(1);
+    world.advance(1);
+    expect(await consume(event({ body: text, attempt: 20 }), context)).toEqual({ batchItemFailures: [] });
+    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: 3, receives: 20, firstFailedAt, lastFailedAt: world.now() }]);
+  });
+
+  it('counts failures itself, by reason: what SQS delivered to nobody does not use a message up', async () => {
+    const consume = consumer();
+    const text = body();
+    // Hours in which the consumer could not even start.
+    const old = world.now() - 10 * durations.prod.retry.windowSeconds * 1000;
+    behave = () => Promise.reject(new TransientError('unavailable', 'no'));
+    for (const delay of [1, 2, 4]) {
+      await consume(event({ body: text, attempt: 50, firstReceivedAt: old }), context);
+      expect(calls.at(-1)!.input['VisibilityTimeout']).toBe(delay);
+    }
+    // Another reason starts over, and so does another copy.
+    behave = () => Promise.reject(new TransientError('conflict', 'no'));
+    await consume(event({ body: text, attempt: 54, firstReceivedAt: old }), context);
+    expect(calls.at(-1)!.input['VisibilityTimeout']).toBe(1);
+    behave = () => Promise.reject(new TransientError('unavailable', 'no'));
+    await consume(event({ body: body(), attempt: 54, firstReceivedAt: old }, { body: body(), attempt: 54 }), context);
+    expect(calls.slice(4).map(({ input }) => [input['ReceiptHandle'], input['VisibilityTimeout']])).toEqual(
+      expect.arrayContaining([
+        ['handle-0', 8],
+        ['handle-1', 1],
+      ]),
+    );
+    expect(reasons()).toEqual([]);
+  });
+
+  it('goes by what SQS knows while it cannot count', async () => {
+    countingDown = true;
+    behave = () => Promise.reject(new TransientError('unavailable', 'no'));
     const old = world.now() - durations.prod.retry.windowSeconds * 1000 - 1;
-    expect(await consumer()(event({ body: body(), attempt: 20, firstReceivedAt: old }), context)).toEqual({ batchItemFailures: [] });
-    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: 20, firstReceivedAt: old }]);
+    await consumer()(event({ body: body(), attempt: 4 }), context);
+    expect(calls.at(-1)!.input['VisibilityTimeout']).toBe(8);
+    await consumer()(event({ body: body(), attempt: 20, firstReceivedAt: old }), context);
+    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: 20, receives: 20, firstFailedAt: old }]);
+  });
+
+  it('that dies between the move and the acknowledgement leaves two copies that are told to be one', async () => {
+    behave = () => Promise.reject(new PermanentError('bug'));
+    const text = body();
+    // The environment dies after the move: SQS delivers the message again, to another one.
+    await consumer()(event({ body: text }), context);
+    await consumer()(event({ body: text, attempt: 2 }), context);
+    const moved = calls.map(
+      ({ input }) => ({ Body: input['MessageBody'], MessageAttributes: input['MessageAttributes'] }) as DeadLetterMessage,
+    );
+    expect(moved).toHaveLength(2);
+    const lost = { Body: body() };
+    const letters = readDeadLetters([...moved, lost, { Body: 'not JSON' }]);
+    expect(
+      letters.map(({ messageId, reason, copies }) => [messageId, typeof reason === 'string' ? reason : reason.class, copies.length]),
+    ).toEqual([
+      [(JSON.parse(text) as Envelope).messageId, 'permanent', 2],
+      [(JSON.parse(lost.Body) as Envelope).messageId, 'UNACKNOWLEDGED', 1],
+      [undefined, 'UNACKNOWLEDGED', 1],
+    ]);
   });
 
   it.each([

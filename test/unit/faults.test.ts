@@ -22,6 +22,7 @@ describe('faults as data', () => {
     ['inventory.failRate=2', /faults.inventory.failRate: must be a number from 0 to 1/],
     ['inventory.failRate=much', /must be a number from 0 to 1/],
     ['inventory.delayMs=60000', /faults.inventory.delayMs: must be a number from 0 to 10000/],
+    ['inventory.dieAfter=3', /faults.inventory.dieAfter: must be an operation such as PutItem or PutItem#2/],
     ['inventory.outage=1', /faults.inventory.outage: must be true or false/],
   ])('%s is refused by name', (text, why) => {
     expect(() => parseFaults([text], functions)).toThrow(why);
@@ -44,6 +45,23 @@ describe('faults as data', () => {
       faults: { inventory: { failRate: 0.3 }, payment: { ackLossRate: 1 } },
     });
     expect(() => parseOptions(['--fault', 'nobody.failRate=1'], {})).toThrow(/--fault nobody.failRate=1: faults.nobody: no such function/);
+  });
+});
+
+describe('the board', () => {
+  it('lets the runtime die at one side of one call, and counts the calls before it', () => {
+    const board = new FaultBoard({ payment: { dieAfter: 'PutItem#2' } });
+    expect(board.dies('payment', 'PutItem', 'dieBefore')).toBe(false);
+    expect(board.dies('payment', 'GetItem', 'dieAfter')).toBe(false);
+    expect([1, 2, 3].map(() => board.dies('payment', 'PutItem', 'dieAfter'))).toEqual([false, true, false]);
+  });
+
+  it('empties queues that are to be wiped, once', async () => {
+    const board = new FaultBoard({});
+    const wiped: string[] = [];
+    board.onWipe = (name) => Promise.resolve(void wiped.push(name));
+    await board.replace({ payment: { wiped: true }, inventory: { wiped: false } });
+    expect(wiped).toEqual(['payment']);
   });
 });
 

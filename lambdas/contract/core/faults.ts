@@ -23,12 +23,16 @@ export interface FaultSettings {
   readonly outage?: boolean;
   /** What lies in the function's queue when this is set is lost, once. */
   readonly wiped?: boolean;
+  /** The whole local runtime is killed before the function's n-th call of an operation takes effect: `TransactWriteItems`, `PutItem#2`. */
+  readonly dieBefore?: string;
+  /** As `dieBefore`, after the effect and before the function hears of it. */
+  readonly dieAfter?: string;
 }
 
 export type FaultName = keyof FaultSettings;
 
 /** What each setting is, and the variable that carries those that a function injects by itself, wherever it runs. */
-const settings: Readonly<Record<FaultName, { readonly kind: 'rate' | 'milliseconds' | 'flag'; readonly variable?: string }>> = {
+const settings: Readonly<Record<FaultName, { readonly kind: 'rate' | 'milliseconds' | 'flag' | 'call'; readonly variable?: string }>> = {
   failRate: { kind: 'rate', variable: 'FAULT_FAIL_RATE' },
   delayMs: { kind: 'milliseconds', variable: 'FAULT_DELAY_MS' },
   ackLossRate: { kind: 'rate', variable: 'FAULT_ACK_LOSS_RATE' },
@@ -39,6 +43,8 @@ const settings: Readonly<Record<FaultName, { readonly kind: 'rate' | 'millisecon
   reorderRate: { kind: 'rate' },
   outage: { kind: 'flag' },
   wiped: { kind: 'flag' },
+  dieBefore: { kind: 'call' },
+  dieAfter: { kind: 'call' },
 };
 
 export const faultNames = Object.keys(settings) as FaultName[];
@@ -53,9 +59,13 @@ function check(where: string, name: string, value: unknown): void {
   if (!Object.hasOwn(settings, name)) throw new Error(`${where}: no such fault; known are ${faultNames.join(', ')}`);
   const { kind } = settings[name as FaultName];
   const most = kind === 'rate' ? 1 : mostDelayMs;
-  if (kind === 'flag' ? typeof value !== 'boolean' : typeof value !== 'number' || !(value >= 0 && value <= most)) {
-    throw new Error(`${where}: must be ${kind === 'flag' ? 'true or false' : `a number from 0 to ${most}`}`);
-  }
+  const [fits, what] =
+    kind === 'flag'
+      ? [typeof value === 'boolean', 'true or false']
+      : kind === 'call'
+        ? [typeof value === 'string' && /^[A-Z][A-Za-z]+(#[1-9]\d*)?$/.test(value), 'an operation such as PutItem or PutItem#2']
+        : [typeof value === 'number' && value >= 0 && value <= most, `a number from 0 to ${most}`];
+  if (!fits) throw new Error(`${where}: must be ${what}`);
 }
 
 export type Faults = Readonly<Record<string, FaultSettings>>;
@@ -86,7 +96,7 @@ export function parseFaults(texts: readonly string[], functions: readonly string
   for (const text of texts.flatMap((several) => several.split(',')).filter((one) => one.trim() !== '')) {
     const [, name, setting, value] = /^\s*([\w-]+)\.(\w+)=(\S+)\s*$/.exec(text) ?? [];
     if (name === undefined || setting === undefined) throw new Error(`fault "${text}": must be <function>.<setting>=<value>`);
-    const parsed = value === 'true' ? true : value === 'false' ? false : Number(value);
+    const parsed = value === 'true' ? true : value === 'false' ? false : /^[A-Z]/.test(value!) ? value : Number(value);
     faults[name] = { ...faults[name], [setting]: parsed };
   }
   return faultsFrom(faults, functions);
