@@ -18,6 +18,8 @@ export interface RunOptions {
   /** Fault kinds that are left out. */
   readonly without?: ReadonlySet<string>;
   readonly sabotage?: Sabotage | undefined;
+  /** Sees every change of every table. */
+  readonly onChange?: (changes: readonly Change[]) => void;
   /** Gets a line for everything that happens. */
   readonly trace?: ((line: string, about: string) => void) | undefined;
 }
@@ -118,6 +120,7 @@ class Run implements Observer {
     }
     this.#cloud.database.onChange = (changes) => {
       auditor.changed(changes);
+      options.onChange?.(changes);
       for (const change of changes) {
         this.#activity++;
         if (change.table === 'orders') this.#reached(change);

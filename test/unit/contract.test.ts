@@ -30,6 +30,48 @@ describe('envelopes', () => {
   });
 });
 
+describe('versions of a message', () => {
+  const definition = {
+    version: 3,
+    data: z.object({ name: z.string(), cents: z.int() }),
+    upcasts: {
+      1: (data: unknown) => ({ name: (data as { who: string }).who, amount: (data as { amount: number }).amount }),
+      2: ({ amount, ...data }: { amount: number }) => ({ ...data, cents: amount * 100 }),
+    } as Record<number, (data: unknown) => unknown>,
+  };
+  const policy = { batchSize: 1, maximumConcurrency: 2, maxReceiveCount: 30, idempotent: true };
+  const define = (upcasts: Record<number, (data: unknown) => unknown> | undefined) =>
+    defineTopology({
+      messages: { Paid: { ...definition, ...(upcasts ? { upcasts } : {}) } },
+      consumers: { till: policy },
+      routes: { Paid: { kind: 'event', consumers: ['till'] } },
+    });
+  const decode = (version: number, data: unknown) =>
+    decodeMessage(define(definition.upcasts), encodeEnvelope({ ...aMessage('StockReserved', {}), type: 'Paid', version, data } as never));
+
+  it('that are older are brought to the present one, step by step', () => {
+    const read = { version: 3, data: { name: 'ada', cents: 500 } };
+    expect(decode(3, { name: 'ada', cents: 500 })).toMatchObject(read);
+    expect(decode(2, { name: 'ada', amount: 5 })).toMatchObject(read);
+    expect(decode(1, { who: 'ada', amount: 5 })).toMatchObject(read);
+  });
+
+  it('that are newer, or whose payload is not what its version says, are permanent failures with a clear reason', () => {
+    expect(() => decode(4, {})).toThrow('Paid version 4 is not known here (this code reads version 3)');
+    expect(() => decode(1, null)).toThrow('Paid.data of version 1 cannot be read as version 2');
+    expect(() => decode(2, { name: 'ada' })).toThrow(/Paid.data is malformed: cents/);
+    expect(() => decode(4, {})).toThrow(PermanentError);
+  });
+
+  it('need every link of the chain', () => {
+    const { 1: first, 2: second } = definition.upcasts;
+    expect(() => define({ 1: first! })).toThrow('message type Paid has no upcast from version 2 to 3');
+    expect(() => define({ 2: second!, 3: second! })).toThrow('message type Paid has an upcast from version 3, but is at 3');
+    // What nobody can have any more need not be read.
+    expect(() => define({ 2: second! })).not.toThrow();
+  });
+});
+
 describe('messages', () => {
   const decode = (changes: object): unknown =>
     decodeMessage(topology, encodeEnvelope({ ...aMessage('PaymentDeclined', { reason: 'x' }), ...changes } as never));

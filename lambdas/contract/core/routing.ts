@@ -7,6 +7,11 @@ import { expectedReceives, type RetryPolicy } from './retry-policy.ts';
 export interface MessageDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly version: number;
   readonly data: Schema;
+  /**
+   * Older version → what makes its payload one of the next version. Messages wait for days in queues and for weeks in dead-letter queues: an upcast
+   * stays until nothing of its version can be left. Each link of the chain up to `version` must be there. Default: none, only `version` is read.
+   */
+  readonly upcasts?: Readonly<Record<number, (data: unknown) => unknown>>;
 }
 
 export type MessageDefinitions = Readonly<Record<string, MessageDefinition>>;
@@ -62,8 +67,14 @@ export function defineTopology<const Definitions extends MessageDefinitions, con
       if (!Object.hasOwn(topology.consumers, consumer)) broken.push(`route ${type}: consumer ${consumer} is not defined`);
     }
   }
-  for (const type of Object.keys(topology.messages)) {
+  for (const [type, { version, upcasts = {} }] of Object.entries<MessageDefinition>(topology.messages)) {
     if (!Object.hasOwn(topology.routes, type)) broken.push(`message type ${type} has no route`);
+    const from = Object.keys(upcasts).map(Number);
+    for (let link = Math.min(version, ...from); link < version; link++) {
+      if (!from.includes(link)) broken.push(`message type ${type} has no upcast from version ${link} to ${link + 1}`);
+    }
+    for (const link of from)
+      if (link >= version) broken.push(`message type ${type} has an upcast from version ${link}, but is at ${version}`);
   }
   for (const [consumer, policy] of Object.entries<ConsumerPolicy>(topology.consumers)) {
     if (!fed.has(consumer)) broken.push(`consumer ${consumer} gets no message`);
@@ -103,7 +114,7 @@ export function typesFor(topology: Topology, consumer: string): string[] {
 }
 
 /**
- * Reads a message and its payload by the schema of its type and version.
+ * Reads a message and its payload by the schema of its type; a payload of an older version is brought to the present one first.
  *
  * @throws PermanentError when type or version is unknown, the kind contradicts the route, or a field is malformed
  */
@@ -112,15 +123,26 @@ export function decodeMessage(topology: Topology, text: string): Envelope {
   const route = routeOf(topology, envelope.type);
   const definition = Object.hasOwn(topology.messages, envelope.type) ? topology.messages[envelope.type] : undefined;
   if (!route || !definition) throw new PermanentError(`unknown message type ${JSON.stringify(envelope.type)}`);
-  if (envelope.version !== definition.version) {
-    throw new PermanentError(
-      `${envelope.type} version ${envelope.version} is not known here (this code reads version ${definition.version})`,
-    );
-  }
   if (envelope.kind !== route.kind) {
     throw new PermanentError(`${envelope.type} is a ${route.kind}, but the message says ${envelope.kind}`);
   }
-  const data = definition.data.safeParse(envelope.data);
+  const data = definition.data.safeParse(upcast(definition, envelope));
   if (!data.success) throw new PermanentError(`${envelope.type}.data is malformed: ${issuesOf(data.error)}`);
-  return { ...envelope, data: data.data };
+  return { ...envelope, version: definition.version, data: data.data };
+}
+
+/** A payload in the shape of the version that this code reads. @throws PermanentError for a newer version, and for one that is too old */
+function upcast({ version, upcasts = {} }: MessageDefinition, envelope: Envelope): unknown {
+  let data = envelope.data;
+  for (let from = envelope.version; from !== version; from++) {
+    const step = from < version ? upcasts[from] : undefined;
+    if (!step)
+      throw new PermanentError(`${envelope.type} version ${envelope.version} is not known here (this code reads version ${version})`);
+    try {
+      data = step(data);
+    } catch (cause) {
+      throw new PermanentError(`${envelope.type}.data of version ${envelope.version} cannot be read as version ${from + 1}`, { cause });
+    }
+  }
+  return data;
 }
