@@ -66,7 +66,7 @@ export class OrderStack extends Stack {
     });
 
     // Saga and participants: own table, outbox, idempotency; nothing else.
-    const participant = { IDEMPOTENCY_TABLE: idempotency.tableName, OUTBOX_TABLE: outbox.table.tableName };
+    const participant = { IDEMPOTENCY_TABLE: idempotency.tableName, ...outbox.senderEnvironment };
     const saga = this.#consumer('order-saga', props, { ...participant, ORDERS_TABLE: orders.tableName });
     saga.function.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
     const stock = this.#consumer('inventory', props, { ...participant, INVENTORY_TABLE: inventory.tableName });
@@ -124,7 +124,7 @@ export class OrderStack extends Stack {
     // HTTP
     const placeOrder = this.#function('place-order', props, {
       ORDERS_TABLE: orders.tableName,
-      OUTBOX_TABLE: outbox.table.tableName,
+      ...outbox.senderEnvironment,
       ALLOW_GUEST: String(props.allowGuest),
     });
     placeOrder.allow(['dynamodb:PutItem'], orders.tableArn);
@@ -136,12 +136,12 @@ export class OrderStack extends Stack {
     });
     queryOrders.allow(['dynamodb:GetItem'], orders.tableArn);
     queryOrders.allow(['dynamodb:Query'], outbox.table.tableArn, orderView.tableArn);
-    const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, OUTBOX_TABLE: outbox.table.tableName });
+    const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, ...outbox.senderEnvironment });
     cancel.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
     outbox.grantCommit(cancel);
     const sweep = this.#function('order-sweep', props, {
       ORDERS_TABLE: orders.tableName,
-      OUTBOX_TABLE: outbox.table.tableName,
+      ...outbox.senderEnvironment,
       ORDER_VIEW_TABLE: orderView.tableName,
       NOTIFICATIONS_TABLE: notifications.tableName,
     });

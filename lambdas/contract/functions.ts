@@ -7,7 +7,14 @@ const text = z.string().min(1);
 const base = { STAGE: z.enum(stageNames) };
 /** A consumer's own queue (to change a message's visibility) and its dead-letter queue. */
 const consumer = { ...base, QUEUE_URL: text, DEAD_LETTER_QUEUE_URL: text, IDEMPOTENCY_TABLE: text };
-const participant = { ...consumer, OUTBOX_TABLE: text };
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true');
+
+/** Whoever commits messages. */
+const sender = { OUTBOX_TABLE: text, OUTBOX_INDEX_PENDING: flag };
+const participant = { ...consumer, ...sender };
 
 /** `{"inventory": "https://…"}`: consumer → queue URL. */
 const queueUrls = z
@@ -22,11 +29,6 @@ const queueUrls = z
   })
   .pipe(z.record(z.string(), text));
 
-const flag = z
-  .enum(['true', 'false'])
-  .default('false')
-  .transform((value) => value === 'true');
-
 /** A real provider is reached over HTTP; without a URL the sandbox answers. The secret is the id of a Secrets Manager secret, never the secret itself. */
 const provider = {
   PROVIDER_URL: z.url().optional(),
@@ -40,7 +42,7 @@ export const functions = {
     entry: 'lambdas/place-order/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ALLOW_GUEST: flag }),
+    environment: z.object({ ...base, ...sender, ORDERS_TABLE: text, ALLOW_GUEST: flag }),
   },
   'query-orders': {
     entry: 'lambdas/query-orders/main.ts',
@@ -82,13 +84,13 @@ export const functions = {
     entry: 'lambdas/order-saga/cancel-main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text }),
+    environment: z.object({ ...base, ...sender, ORDERS_TABLE: text }),
   },
   'order-sweep': {
     entry: 'lambdas/order-saga/sweep-main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
-    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text, NOTIFICATIONS_TABLE: text }),
+    environment: z.object({ ...base, ...sender, ORDERS_TABLE: text, ORDER_VIEW_TABLE: text, NOTIFICATIONS_TABLE: text }),
   },
   inventory: {
     entry: 'lambdas/inventory/main.ts',

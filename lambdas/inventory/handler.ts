@@ -8,7 +8,7 @@ import { releaseStock, reserveStock, type Inventory } from './stock.ts';
 export function createHandler(environment: Environment<'inventory'>, connections: QueueConnections) {
   const stage = durations[environment.STAGE];
   const inventory: Inventory = {
-    store: { ...commitsTo(environment.OUTBOX_TABLE, stage, connections), inventoryTable: environment.INVENTORY_TABLE },
+    store: { ...commitsTo(environment, stage, connections), inventoryTable: environment.INVENTORY_TABLE },
     makeMessage: messageMaker(topology, connections.world),
   };
 

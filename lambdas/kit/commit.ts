@@ -16,6 +16,8 @@ export interface CommitContext {
   /** Name of the committing function; the timeline shows it. */
   readonly source: string;
   readonly outboxExpirySeconds: number;
+  /** Rows that the stream has not delivered after this long are the relay's. Default: never, the rows' aggregate watches over them. */
+  readonly pendingSeconds?: number;
   readonly world: World;
 }
 

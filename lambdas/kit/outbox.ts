@@ -29,11 +29,12 @@ export interface OutboxRow extends OutboxKey {
 interface RowContext {
   readonly source: string;
   readonly outboxExpirySeconds: number;
+  readonly pendingSeconds?: number;
   readonly world: World;
 }
 
 /** A fresh row for a message, as it is committed beside the state change. */
-export function newRow(message: Envelope, { source, outboxExpirySeconds, world }: RowContext): OutboxRow {
+export function newRow(message: Envelope, { source, outboxExpirySeconds, pendingSeconds, world }: RowContext): OutboxRow {
   const now = world.now();
   return {
     aggregateId: message.aggregateId,
@@ -43,6 +44,7 @@ export function newRow(message: Envelope, { source, outboxExpirySeconds, world }
     source,
     committedAt: now,
     expiresAt: Math.floor(now / 1000) + outboxExpirySeconds,
+    ...(pendingSeconds === undefined ? {} : { attention: attention(message, 'due'), attentionAt: now + pendingSeconds * 1000 }),
   };
 }
 
@@ -105,7 +107,7 @@ async function change(context: OutboxContext, key: OutboxKey, { to, set, remove,
   }
 }
 
-function attention(key: OutboxKey, state: AttentionState): string {
+function attention(key: Pick<OutboxKey, 'messageId'>, state: AttentionState): string {
   return attentionKey(state, shardOf(key.messageId, attentionShards));
 }
 

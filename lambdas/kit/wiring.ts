@@ -37,9 +37,22 @@ export function connectWithQueues(name: string): QueueConnections {
   return { ...connect(name), queues: connectQueues() };
 }
 
+/** The variables that deploy time gives to every sender (`senderEnvironment` of the Outbox construct). */
+export interface SenderEnvironment {
+  readonly OUTBOX_TABLE: string;
+  readonly OUTBOX_INDEX_PENDING: boolean;
+}
+
 /** What a store commits through. */
-export function commitsTo(outboxTable: string, durations: Durations, { name, database, world }: Connections): CommitContext {
-  return { database, outboxTable, source: name, outboxExpirySeconds: durations.outboxExpirySeconds, world };
+export function commitsTo(environment: SenderEnvironment, durations: Durations, { name, database, world }: Connections): CommitContext {
+  return {
+    database,
+    outboxTable: environment.OUTBOX_TABLE,
+    source: name,
+    outboxExpirySeconds: durations.outboxExpirySeconds,
+    ...(environment.OUTBOX_INDEX_PENDING ? { pendingSeconds: durations.relay.pendingSeconds } : {}),
+    world,
+  };
 }
 
 /** The variables that deploy time gives to every consumer. Its failures are counted in the idempotency table, whether or not its policy asks for more. */

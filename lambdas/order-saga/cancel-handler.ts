@@ -11,7 +11,7 @@ import { findOrder } from './store.ts';
 export function createHandler(environment: Environment<'order-cancel'>, connections: Connections) {
   const { telemetry, world, faults } = connections;
   const saga: Saga = {
-    store: { ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections), ordersTable: environment.ORDERS_TABLE },
+    store: { ...commitsTo(environment, durations[environment.STAGE], connections), ordersTable: environment.ORDERS_TABLE },
     makeMessage: messageMaker(topology, world),
     telemetry,
   };

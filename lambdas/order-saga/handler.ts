@@ -9,7 +9,7 @@ import type { Reply } from './saga.ts';
 export function createHandler(environment: Environment<'order-saga'>, connections: QueueConnections) {
   const stage = durations[environment.STAGE];
   const saga: Saga = {
-    store: { ...commitsTo(environment.OUTBOX_TABLE, stage, connections), ordersTable: environment.ORDERS_TABLE },
+    store: { ...commitsTo(environment, stage, connections), ordersTable: environment.ORDERS_TABLE },
     makeMessage: messageMaker(topology, connections.world),
     telemetry: connections.telemetry,
   };

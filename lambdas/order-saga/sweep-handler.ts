@@ -15,7 +15,7 @@ const reserveMs = 5000;
 export function createHandler(environment: Environment<'order-sweep'>, connections: Connections) {
   const stage = durations[environment.STAGE];
   const { telemetry, world } = connections;
-  const store = { ...commitsTo(environment.OUTBOX_TABLE, stage, connections), ordersTable: environment.ORDERS_TABLE };
+  const store = { ...commitsTo(environment, stage, connections), ordersTable: environment.ORDERS_TABLE };
   const outbox: OutboxContext = { database: connections.database, table: environment.OUTBOX_TABLE, relay: stage.relay, telemetry, world };
   const makeMessage = messageMaker(topology, world);
 

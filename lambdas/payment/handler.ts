@@ -28,7 +28,7 @@ export function createHandler(environment: Environment<'payment'>, connections: 
 
   const payments: Payments = {
     effects: {
-      ...commitsTo(environment.OUTBOX_TABLE, stage, connections),
+      ...commitsTo(environment, stage, connections),
       table: environment.PAYMENTS_TABLE,
       keyName: 'orderId',
       names: paymentStates,

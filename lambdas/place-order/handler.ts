@@ -13,7 +13,7 @@ import { acceptOrder } from './store.ts';
 export function createHandler(environment: Environment<'place-order'>, connections: Connections) {
   const { telemetry, world, faults } = connections;
   const store = {
-    ...commitsTo(environment.OUTBOX_TABLE, durations[environment.STAGE], connections),
+    ...commitsTo(environment, durations[environment.STAGE], connections),
     ordersTable: environment.ORDERS_TABLE,
   };
   const makeMessage = messageMaker(topology, world);

@@ -28,7 +28,7 @@ export function createHandler(environment: Environment<'shipping'>, connections:
 
   const shipments: Shipments = {
     effects: {
-      ...commitsTo(environment.OUTBOX_TABLE, stage, connections),
+      ...commitsTo(environment, stage, connections),
       table: environment.SHIPMENTS_TABLE,
       keyName: 'orderId',
       names: shipmentStates,

@@ -23,6 +23,11 @@ export interface OutboxFunction<Definition extends FunctionDefinition> {
 
 export interface OutboxProps<Publisher extends FunctionDefinition, Relay extends FunctionDefinition> {
   readonly stage: StageConfig;
+  /**
+   * Whether rows that the stream has not delivered in time (`relay.pendingSeconds`) are the relay's, for an outbox whose aggregates nobody watches.
+   * Costs an index write and an index deletion a message. Default: false; the order sweep finds what its orders lack.
+   */
+  readonly indexPending?: boolean;
   readonly publisher: OutboxFunction<Publisher>;
   readonly relay: OutboxFunction<Relay>;
 }
@@ -46,6 +51,11 @@ export class Outbox<
     this.#props = props;
     this.table = new OwnedTable(this, 'Table', { definition: outboxTable, stage: props.stage });
     this.streamFailures = deadLetterQueue(this, 'StreamFailures', props.stage);
+  }
+
+  /** The variables of a function that commits messages. */
+  get senderEnvironment(): { readonly OUTBOX_TABLE: string; readonly OUTBOX_INDEX_PENDING: string } {
+    return { OUTBOX_TABLE: this.table.tableName, OUTBOX_INDEX_PENDING: this.#props.indexPending ? 'true' : '' };
   }
 
   /** What a function needs to commit messages: putting rows, nothing else. */

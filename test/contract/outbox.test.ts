@@ -51,8 +51,11 @@ beforeEach(async () => {
 const publishTo = (queues: Queues): PublishContext => ({ topology, queues, queueUrls });
 
 let order = 0;
-async function committed(message: Envelope): Promise<{ row: OutboxRow; record: DynamoDBRecord }> {
-  const row = newRow(message, { source: 'test', outboxExpirySeconds: 3600, world });
+async function committed(
+  message: Envelope,
+  options: { pendingSeconds?: number } = {},
+): Promise<{ row: OutboxRow; record: DynamoDBRecord }> {
+  const row = newRow(message, { source: 'test', outboxExpirySeconds: 3600, world, ...options });
   await tables.put('outbox', { ...row });
   return { row, record: recordOf(row) };
 }
@@ -233,6 +236,50 @@ describe('the relay', () => {
     expect(await relayDueRows(outbox, publishTo(queues), 'relay-2', never)).toBe(1);
     expect(sent).toHaveLength(1);
     expect(await stored(row)).toMatchObject({ status: 'SENT' });
+  });
+
+  it('that overlaps with another one sends each row once', async () => {
+    for (let i = 0; i < 12; i++) await refused();
+    world.advance(10_000);
+    const { queues, sent } = queuesThat(() => 'take');
+    const relays = ['relay-1', 'relay-2', 'relay-3'].map((owner) => relayDueRows(outbox, publishTo(queues), owner, never));
+    expect((await Promise.all(relays)).reduce((sum, taken) => sum + taken, 0)).toBe(12);
+    expect(new Set(sent.map(({ body }) => body)).size).toBe(12);
+    expect(sent).toHaveLength(12);
+  });
+
+  it('that overlaps with the stream leaves a row SENT, whoever is last', async () => {
+    const { row, record } = await committed(placed(), { pendingSeconds: 60 });
+    const { queues, sent } = queuesThat(() => 'take');
+    const claimed = await claim(outbox, row, 'relay-1');
+    expect(await publishRecords([record], outbox, publishTo(queues))).toEqual({ batchItemFailures: [] });
+    expect(await stored(row)).toMatchObject({ status: 'SENT' });
+    await markSent(outbox, claimed!);
+    // The consumers absorb the second copy.
+    expect(sent).toHaveLength(2);
+    expect(await stored(row)).toMatchObject({ status: 'SENT', attempts: 1 });
+  });
+
+  it('takes a pending row that the stream does not deliver in time, where the outbox indexes those', async () => {
+    const lost = await committed(placed(), { pendingSeconds: 60 });
+    const delivered = await committed(placed(), { pendingSeconds: 60 });
+    const watched = await committed(placed());
+    const { queues, sent } = queuesThat(() => 'take');
+    await publishRecords([delivered.record], outbox, publishTo(queues));
+    expect(await stored(delivered.row)).not.toHaveProperty('attention');
+    expect(sent).toHaveLength(2);
+    world.advance(59_999);
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', never)).toBe(0);
+    world.advance(1);
+    expect(await relayDueRows(outbox, publishTo(queues), 'relay-1', never)).toBe(1);
+    expect(sent.slice(2).map(({ consumer, body }) => [consumer, body])).toEqual(
+      expect.arrayContaining([
+        ['inventory', lost.row.body],
+        ['order-view', lost.row.body],
+      ]),
+    );
+    expect(await stored(lost.row)).toMatchObject({ status: 'SENT' });
+    expect(await stored(watched.row)).toMatchObject({ status: 'PENDING' });
   });
 
   it('leaves a row alone that was sent or has expired since it was looked up', async () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureCodes } from '../../lambdas/contract/order.ts';
@@ -11,6 +12,7 @@ import { functions } from '../../lambdas/contract/functions.ts';
 import { tables as definitions } from '../../lambdas/contract/tables.ts';
 import { bundleFile } from '../../lib/bundle.ts';
 import { orderApp } from '../../lib/app.ts';
+import { Outbox } from '../../lib/constructs/outbox.ts';
 import { stages } from '../../lib/stage-config.ts';
 
 /** A resource as a template has it; its shape is what the tests are about. */
@@ -103,6 +105,25 @@ describe('the stack', () => {
   it('keeps guests out everywhere but on a laptop', () => {
     for (const stage of stageNames)
       expect(functionNamed('place-order', stage)[1].Properties.Environment.Variables.ALLOW_GUEST).toBe('false');
+  });
+});
+
+describe('an outbox', () => {
+  it('tells its senders whether pending rows are indexed', () => {
+    const stack = new Stack(new App(), 'Outboxes');
+    const part = (name: 'outbox-publisher' | 'outbox-relay') =>
+      ({ name, definition: functions[name], bundle: outdir, environment: { ORDERS_TABLE: 'orders' } }) as never;
+    const outbox = (id: string, indexPending?: boolean) =>
+      new Outbox(stack, id, {
+        stage: stages.dev,
+        publisher: part('outbox-publisher'),
+        relay: part('outbox-relay'),
+        ...(indexPending === undefined ? {} : { indexPending }),
+      });
+    expect(outbox('Watched').senderEnvironment.OUTBOX_INDEX_PENDING).toBe('');
+    expect(outbox('Alone', true).senderEnvironment.OUTBOX_INDEX_PENDING).toBe('true');
+    // Orders are watched by their sweep: no index write for each message.
+    expect(functionNamed('inventory')[1].Properties.Environment.Variables.OUTBOX_INDEX_PENDING).toBe('');
   });
 });
 

@@ -10,16 +10,16 @@ import { runSeed } from '../simulation/simulation.ts';
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string };
 const recorded: Record<string, Record<string, unknown>> = {};
-const kept = ['orders', 'inventory', 'payments', 'shipments', 'orderView', 'notifications', 'outbox'];
+const kept = new Set(['orders', 'inventory', 'payments', 'shipments', 'orderView', 'notifications', 'outbox']);
 
 for (let seed = 1; seed <= 300; seed++) {
   await runSeed(seed, {
     onChange: (changes) => {
       for (const { table, after } of changes) {
-        if (!kept.includes(table) || !after) continue;
+        if (!kept.has(table) || !after) continue;
         const state =
           table === 'outbox'
-            ? `${(JSON.parse(after['body'] as string) as { type: string }).type}`
+            ? (JSON.parse(after['body'] as string) as { type: string }).type
             : [after['step'], after['status'], after['outcome'], after['cancelled'] ? 'cancelled' : undefined].filter(Boolean).join(' ') ||
               'stock';
         (recorded[table] ??= {})[state] ??= after;

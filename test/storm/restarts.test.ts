@@ -76,7 +76,11 @@ describe('a restart', () => {
           },
           'the-one-order',
         );
-      const died = new Promise<void>((resolve) => runtime.process.once('exit', () => resolve()));
+      const died = new Promise<void>((resolve, reject) => {
+        runtime.process.once('exit', () => resolve());
+        setTimeout(() => reject(new Error(`${name} never came to ${call}`)), 60_000).unref();
+      });
+      died.catch(() => undefined);
       // The runtime dies in the middle of it, in some cases before it can answer.
       await place().catch(() => undefined);
       if (waiting) {

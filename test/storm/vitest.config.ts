@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/storm/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 1,
-    testTimeout: 30 * 60_000,
+    testTimeout: process.env['RESTARTS'] ? 180_000 : 30 * 60_000,
     hookTimeout: 120_000,
     // Each case has a runtime of its own and spends most of its time waiting for a visibility timeout.
     maxConcurrency: 3,

@@ -18,6 +18,8 @@ export interface RelayPolicy {
   readonly maxAttempts: number;
   /** How long a relay may work on a row before another one may take it over. */
   readonly leaseSeconds: number;
+  /** Where the outbox indexes pending rows: how long the stream has to deliver one before the relay takes it. */
+  readonly pendingSeconds: number;
 }
 
 /** How a step that nobody answers is asked again: after base × factorⁿ seconds, up to the cap. */
