@@ -7,19 +7,49 @@ export type Database = Pick<DynamoDBDocumentClient, 'send'>;
 /** The port to SQS. */
 export type Queues = Pick<SQSClient, 'send'>;
 
+/** Of one call, the first included; after that the message's own retry takes over. */
+const tries = 3;
+/** No retry inside a function waits longer: a waiting function is paid for, a waiting message is not. */
+export const longestPauseMs = 200;
+
+interface RetryToken {
+  getRetryCount(): number;
+  getRetryDelay(): number;
+}
+
+/**
+ * When the SDK tries a call again by itself: what was throttled or may not have arrived, after at most 200 ms with full jitter. The SDK's own strategy
+ * waits for up to a second after a throttle.
+ */
+export function quickRetries(random: () => number = Math.random) {
+  const token = (count: number): RetryToken => ({
+    getRetryCount: () => count,
+    getRetryDelay: () => (count === 0 ? 0 : Math.floor(random() * Math.min(longestPauseMs, 50 * 2 ** count))),
+  });
+  return {
+    acquireInitialRetryToken: () => Promise.resolve(token(0)),
+    refreshRetryTokenForRetry: (current: RetryToken, failure: { readonly errorType: string }) => {
+      const retryable = failure.errorType === 'THROTTLING' || failure.errorType === 'TRANSIENT';
+      const next = current.getRetryCount() + 1;
+      return retryable && next < tries ? Promise.resolve(token(next)) : Promise.reject(new Error('no further try'));
+    },
+    recordSuccess: () => undefined,
+  };
+}
+
 /**
  * Endpoint, region and credentials come from the SDK's default environment, so that the same bundle runs on AWS,
- * against an emulator and in the local runtime. Three attempts within the SDK; after that the message's own retry takes over.
+ * against an emulator and in the local runtime.
  */
 export function connectDatabase(): { client: DynamoDBClient; database: DynamoDBDocumentClient } {
-  const client = new DynamoDBClient({ maxAttempts: 3 });
+  const client = new DynamoDBClient({ maxAttempts: tries, retryStrategy: quickRetries() });
   const database = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
   return { client, database };
 }
 
 export function connectQueues(): SQSClient {
   // The queue's URL need not be on the configured endpoint: an emulator names itself as it likes.
-  return new SQSClient({ maxAttempts: 3, useQueueUrlAsEndpoint: false });
+  return new SQSClient({ maxAttempts: tries, retryStrategy: quickRetries(), useQueueUrlAsEndpoint: false });
 }
 
 /** Whether a single write was refused because its condition did not hold. Only the caller knows what that means. */

@@ -3,7 +3,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
 import { PermanentError, TransientError } from '../contract/core/errors.ts';
 import type { Envelope } from '../contract/core/envelope.ts';
-import type { Database } from './aws.ts';
+import { longestPauseMs, type Database } from './aws.ts';
 import { newRow } from './outbox.ts';
 import type { World } from './world.ts';
 
@@ -43,8 +43,6 @@ export class CommitRefused extends Error {
 }
 
 const conflictTries = 4;
-/** No retry inside a function waits longer: a waiting function is paid for, a waiting message is not. */
-const longestPauseMs = 200;
 
 /**
  * The one door for state and messages: both are written in one transaction, or neither is.

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { auditBooks, auditEchoes } from '../support/audit.ts';
 import { startRuntime } from '../support/runtime.ts';
 import { eventually, itemsOf, localSystem, type System } from '../support/system.ts';
@@ -42,8 +44,8 @@ const restarts: readonly Restart[] = [
   { when: 'the order fails', function: 'order-saga', call: 'TransactWriteItems#5', order: 'undeliverable' },
   { when: 'the cancellation is accepted', function: 'order-cancel', call: 'TransactWriteItems', order: 'cancelled', ci: 'dieAfter' },
   { when: 'the shipment is called off', function: 'shipping', call: 'TransactWriteItems', order: 'cancelled' },
-  { when: 'the cancelled order is refunded', function: 'order-saga', call: 'TransactWriteItems#3', order: 'cancelled' },
-  { when: 'the order is cancelled', function: 'order-saga', call: 'TransactWriteItems#5', order: 'cancelled' },
+  { when: 'the refund of the cancelled order is requested', function: 'order-saga', call: 'TransactWriteItems', order: 'cancelled' },
+  { when: 'the order is cancelled', function: 'order-saga', call: 'TransactWriteItems#3', order: 'cancelled' },
 ];
 const cases = restarts.flatMap((restart) =>
   (['dieBefore', 'dieAfter'] as const)
@@ -51,12 +53,20 @@ const cases = restarts.flatMap((restart) =>
     .map((side) => ({ ...restart, side, title: `${side === 'dieBefore' ? 'before' : 'after'} ${restart.when}` })),
 );
 
+/** What went well, for the record. */
+const passed: string[] = [];
+afterAll(() => {
+  if (process.env['RESTARTS'] === 'ci' || passed.length < cases.length) return;
+  const rows = cases.map(({ title, function: name, call, order }) => `| ${title} | ${name} ${call} | ${order} |`);
+  writeFileSync(join(import.meta.dirname, 'results/restarts.md'), ['| killed | at | order |', '|---|---|---|', ...rows, ''].join('\n'));
+});
+
 const outcomes = { confirmed: 'CONFIRMED', undeliverable: 'FAILED', cancelled: 'CANCELLED' } as const;
 
 describe('a restart', () => {
   it.concurrent.for(cases)(
     '$title loses nothing and does nothing twice',
-    async ({ function: name, call, side, order }, { onTestFinished }) => {
+    async ({ title, function: name, call, side, order }, { onTestFinished }) => {
       let runtime = await startRuntime();
       onTestFinished(() => runtime.remove());
       const { dataDir } = runtime;
@@ -120,6 +130,7 @@ describe('a restart', () => {
         clearInterval(sweeping);
       }
       await auditBooks(system, new Map([['tea', 3]]));
+      passed.push(title);
     },
   );
 });
