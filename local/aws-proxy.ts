@@ -1,5 +1,6 @@
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { URL } from 'node:url';
+import { needsOf, type Iam } from './iam.ts';
 import { faultyAnswer, splitBatch, type FaultBoard } from './faults.ts';
 
 /** What one function asked of AWS, by operation. Units as AWS bills them; they are counted while metering is on. */
@@ -16,6 +17,8 @@ export interface AwsProxy {
   /** `function operation table` → usage since the last reset. */
   readonly usage: Map<string, Usage>;
   metering: boolean;
+  /** The policies to enforce; set once the resources are there, before any function runs. */
+  iam: Iam | undefined;
   stop(): Promise<void>;
 }
 
@@ -34,7 +37,7 @@ export interface AwsProxyOptions {
 export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy> {
   const agent = new Agent({ keepAlive: true, maxSockets: 512 });
   const usage = new Map<string, Usage>();
-  const proxy = { metering: false };
+  const proxy: Pick<AwsProxy, 'metering' | 'iam'> = { metering: false, iam: undefined };
 
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
@@ -54,6 +57,10 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     }
     const caller = callerOf(incoming, options.identities);
     const operation = target.slice(target.indexOf('.') + 1);
+    const refusal = authorize(proxy.iam, caller, upstream === options.dynamoDb ? 'dynamodb' : 'sqs', operation, body);
+    if (refusal !== undefined) {
+      return answer(outgoing, 400, { __type: 'com.amazon.coral.service#AccessDeniedException', Message: refusal, message: refusal });
+    }
     if (options.faults.dies(caller, operation, 'dieBefore')) return die();
     const injected = injectFaults(options.faults, caller, operation, body);
     if ('answer' in injected) return answer(outgoing, injected.answer.status, injected.answer.body);
@@ -103,6 +110,12 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
   });
 }
 
+/** Why a function may not make a call. Whoever is no function of the template is an operator with credentials of their own. */
+function authorize(iam: Iam | undefined, caller: string, service: 'dynamodb' | 'sqs', operation: string, body: Buffer): string | undefined {
+  if (!iam || caller === outsider) return undefined;
+  return iam.refusal(caller, needsOf(service, operation, JSON.parse(body.toString('utf8')) as Record<string, unknown>, iam.tableArns));
+}
+
 /** The end that no process sees coming. */
 function die(): void {
   process.kill(process.pid, 'SIGKILL');
@@ -138,9 +151,11 @@ export function closeServer(server: Server): Promise<void> {
   });
 }
 
+const outsider = 'outside';
+
 function callerOf(incoming: IncomingMessage, identities: ReadonlyMap<string, string>): string {
   const key = /Credential=([^/]+)\//.exec(incoming.headers.authorization ?? '')?.[1];
-  return (key === undefined ? undefined : identities.get(key)) ?? 'outside';
+  return (key === undefined ? undefined : identities.get(key)) ?? outsider;
 }
 
 function askForCapacity(body: Buffer): Buffer {

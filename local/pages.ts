@@ -1,6 +1,7 @@
 import type { Assembly } from './assembly.ts';
 import { faultsFrom } from '../lambdas/contract/core/faults.ts';
 import type { AwsProxy } from './aws-proxy.ts';
+import type { Iam } from './iam.ts';
 import type { FaultBoard } from './faults.ts';
 import type { FunctionPool } from './functions/pool.ts';
 import type { LocalPages } from './gateway/server.ts';
@@ -12,6 +13,7 @@ export interface PagesContext {
   readonly values: ReadonlyMap<string, ResourceValues>;
   readonly proxy: AwsProxy;
   readonly faults: FaultBoard;
+  readonly iam: Iam;
   readonly pools: readonly FunctionPool[];
   readonly metrics: MetricCollector;
   /** Function → init times in ms. */
@@ -25,11 +27,12 @@ export interface PagesContext {
  *   GET  /_local/resources          the stack's outputs and the AWS endpoint
  *   GET  /_local/usage              AWS calls and capacity by function, operation and table; DELETE starts over, PUT turns metering on
  *   GET  /_local/faults             the faults that are on, and how often each struck; PUT puts others in their place, DELETE none
+ *   GET  /_local/iam                grants that nothing has used since the start, and what was refused
  *   GET  /_local/functions          environments and invocations
  *   POST /_local/functions/{name}   invokes a function with the body as its event
  */
 export function localPages(context: PagesContext): LocalPages {
-  const { assembly, values, proxy, faults, pools, metrics, inits } = context;
+  const { assembly, values, proxy, faults, iam, pools, metrics, inits } = context;
   const shownFaults = () => ({ status: 200, body: { faults: faults.all, struck: faults.counts } });
   return async (method, path, body) => {
     const name = /^\/_local\/functions\/([\w-]+)$/.exec(path)?.[1];
@@ -73,11 +76,16 @@ export function localPages(context: PagesContext): LocalPages {
         }
         return shownFaults();
       }
+      case 'GET /_local/iam':
+        return { status: 200, body: { unused: iam.grants().filter(({ used }) => !used), denied: iam.denials } };
       case 'GET /_local/functions':
         return {
           status: 200,
           body: Object.fromEntries(
-            pools.map(({ fn, invocations, pids }) => [fn.name, { invocations, pids, initMs: inits.get(fn.name) ?? [] }]),
+            pools.map(({ fn, invocations, pids }) => [
+              fn.name,
+              { identity: fn.identity, invocations, pids, initMs: inits.get(fn.name) ?? [] },
+            ]),
           ),
         };
       default:

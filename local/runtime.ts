@@ -7,6 +7,7 @@ import { logReader, type Print } from './console.ts';
 import { openDataDir } from './data-dir.ts';
 import { startDynamoDb, type DynamoDb } from './emulators/dynamodb.ts';
 import { startSqs, type Sqs } from './emulators/sqs.ts';
+import { Iam } from './iam.ts';
 import { FaultBoard } from './faults.ts';
 import { FunctionPool } from './functions/pool.ts';
 import { functionValues, resolveFunctions } from './functions/resolve.ts';
@@ -64,6 +65,12 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults });
     stops.push(() => proxy.stop());
     const values = await createResources(assembly, proxy, dynamoDb, sqs);
+    const iam = new Iam(
+      assembly.template,
+      values,
+      new Map(resolveFunctions(assembly, values).map(({ logicalId, name }) => [logicalId, name])),
+    );
+    proxy.iam = iam;
 
     const metrics = new MetricCollector();
     const inits = new Map<string, number[]>();
@@ -79,7 +86,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const checkpoints = new Checkpoints(dataDir);
     const onProblem = (what: string): void => print(`          ${what}`);
     // The pages read the resources' values when they are asked: the API's own URL joins them once the gateway has a port.
-    const pages = localPages({ assembly, values, proxy, faults, pools: [...pools.values()], metrics, inits });
+    const pages = localPages({ assembly, values, proxy, iam, faults, pools: [...pools.values()], metrics, inits });
     const gateway = await startGateway({
       port: options.port,
       routes: routesOf(assembly, values, pools),
@@ -94,6 +101,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       dynamoDb: dynamoDb.endpoint,
       sqs: sqs.endpoint,
       checkpoints,
+      iam,
       faults,
       onProblem,
     });

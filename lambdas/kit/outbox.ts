@@ -15,6 +15,8 @@ export interface OutboxRow extends OutboxKey {
   readonly committedAt: number;
   readonly expiresAt: number;
   readonly attempts?: number;
+  /** How often it was made due again after it had been sent. */
+  readonly resends?: number;
   readonly sentAt?: number;
   readonly lastError?: string;
   /** Consumers that still lack this message; absent means all of its route. */
@@ -204,7 +206,15 @@ export async function rowsOf({ database, table }: Pick<OutboxContext, 'database'
 export async function requeue(context: OutboxContext, row: OutboxRow, owed: readonly string[], reason: string): Promise<boolean> {
   const changed = await change(context, row, {
     to: 'FAILED',
-    set: { owed: [...owed], lastError: reason, attention: attention(row, 'due'), attentionAt: context.world.now() },
+    set: {
+      owed: [...owed],
+      lastError: reason,
+      // What it took to send it before does not count against it now.
+      attempts: 0,
+      resends: (row.resends ?? 0) + 1,
+      attention: attention(row, 'due'),
+      attentionAt: context.world.now(),
+    },
     remove: ['owner', 'leaseUntil'],
     from: ['PENDING', 'SENT'],
   });

@@ -1,4 +1,5 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import { ladderSeconds, type NudgePolicy } from '../contract/core/retry-policy.ts';
 import { decodeEnvelope } from '../contract/core/envelope.ts';
 import { routeOf } from '../contract/core/routing.ts';
 import type { Order } from '../contract/order.ts';
@@ -12,8 +13,8 @@ export interface Closing {
   readonly outbox: OutboxContext;
   readonly orderViewTable: string;
   readonly notificationsTable: string;
-  /** A message that was sent this long ago and still has no effect is sent again. */
-  readonly resendAfterSeconds: number;
+  /** A message that was sent and has no effect is sent again when the first of these waits has passed, then the second: a consumer that is down for a day must not find hundreds of copies. */
+  readonly policy: Pick<NudgePolicy, 'baseSeconds' | 'factor' | 'capSeconds'>;
 }
 
 /** What listeners and the outbox know of an order. */
@@ -66,10 +67,10 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
 export async function close(closing: Closing, order: Order): Promise<'closed' | 'sent again' | 'waiting'> {
   const { owed, waiting } = owedBy(order, await echoesOf(closing, order));
   if (!waiting) return (await closeOrder(closing.store, order)) ? 'closed' : 'waiting';
-  const before = closing.store.world.now() - closing.resendAfterSeconds * 1000;
   let sent = 0;
   for (const { row, consumers } of owed) {
-    if ((row.sentAt ?? row.committedAt) > before) continue;
+    const waited = closing.store.world.now() - (row.sentAt ?? row.committedAt);
+    if (waited < ladderSeconds(closing.policy, (row.resends ?? 0) + 1) * 1000) continue;
     if (await requeue(closing.outbox, row, consumers, 'the closing check misses its effect')) sent++;
   }
   return sent > 0 ? 'sent again' : 'waiting';

@@ -31,7 +31,7 @@ export function createHandler(environment: Environment<'order-sweep'>, connectio
           outbox,
           orderViewTable: environment.ORDER_VIEW_TABLE,
           notificationsTable: environment.NOTIFICATIONS_TABLE,
-          resendAfterSeconds: stage.nudge.baseSeconds,
+          policy: stage.nudge,
         },
         policy: stage.nudge,
         closeAfterSeconds: stage.closeAfterSeconds,

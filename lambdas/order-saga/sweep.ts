@@ -11,6 +11,8 @@ import { findOrder, openOrders, type OpenPage } from './store.ts';
 /** Orders of one page, and how many of them are worked on at a time: the memory and the burst of a run. */
 const pageSize = 100;
 const atATime = 20;
+/** Questions asked again in one run: after an outage the rest waits for the next minute, so that participants meet no stampede. */
+const mostMoves = 1000;
 
 export interface SweepOptions {
   readonly saga: Saga;
@@ -95,7 +97,7 @@ async function remind(
   load: () => Promise<Order>,
   now: number,
 ): Promise<Order> {
-  if (now < dueAt(order, policy)) return order;
+  if (now < dueAt(order, policy) || sweep.moved >= mostMoves) return order;
   const askedAt = await lastSent(closing, order);
   if (askedAt === undefined) {
     sweep.resent++;

@@ -1,6 +1,7 @@
 import type { Checkpoints } from '../checkpoints.ts';
 import { callService } from '../emulators/call.ts';
 import type { FaultBoard } from '../faults.ts';
+import type { Iam, Need } from '../iam.ts';
 import type { FunctionPool } from '../functions/pool.ts';
 import { StartProblem } from '../problem.ts';
 import { resourcesOf, resolveValue, type ResourceValues, type Template } from '../template.ts';
@@ -16,6 +17,7 @@ export interface SourcesContext {
   readonly sqs: string;
   readonly checkpoints: Checkpoints;
   readonly faults: FaultBoard;
+  readonly iam: Iam;
   readonly onProblem: (what: string) => void;
 }
 
@@ -62,6 +64,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
   if (!pool) throw new StartProblem(`event source ${id}: there is no function ${mapping.FunctionName}`);
   const reportBatchItemFailures = mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures') ?? false;
   const arn = mapping.EventSourceArn;
+  mayRead(context.iam, id, pool.fn.name, arn, mapping.DestinationConfig?.OnFailure?.Destination);
   if (arn.startsWith('arn:aws:sqs:')) {
     const source = new QueueSource({
       endpoint: sqs,
@@ -99,6 +102,20 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
     onProblem,
   });
   return () => source.stop();
+}
+
+/** The calls that the event source itself makes under the function's role; AWS refuses to create one that may not. @throws StartProblem that names what is missing */
+function mayRead(iam: Iam, id: string, name: string, arn: string, onFailure: string | undefined): void {
+  const of = (resource: string, ...actions: string[]): Need[] => actions.map((action) => ({ action, resource }));
+  const needs = arn.startsWith('arn:aws:sqs:')
+    ? of(arn, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes')
+    : [
+        ...of(arn, 'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'),
+        ...of(`${arn.slice(0, arn.indexOf('/stream/'))}/stream/*`, 'dynamodb:ListStreams'),
+        ...(onFailure === undefined ? [] : of(onFailure, 'sqs:SendMessage')),
+      ];
+  const refusal = iam.refusal(name, needs);
+  if (refusal !== undefined) throw new StartProblem(`event source ${id}: ${refusal}`);
 }
 
 function queueUrlOf(values: ReadonlyMap<string, ResourceValues>, arn: string, id: string): string {

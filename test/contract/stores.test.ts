@@ -178,7 +178,7 @@ describe('the saga’s store', () => {
           outbox: { database: tables.database, table: 'outbox', relay: durations.prod.relay, telemetry, world },
           orderViewTable: 'orderView',
           notificationsTable: 'notifications',
-          resendAfterSeconds: 300,
+          policy: { baseSeconds: 300, factor: 3, capSeconds: 3600 },
         },
         policy,
         closeAfterSeconds: 60,
@@ -261,6 +261,18 @@ describe('the saga’s store', () => {
       expect(telemetry.counts.get('OrdersStuck')).toEqual([1]);
     });
 
+    it('asks a thousand orders again in one run at most, and the rest in the next', async () => {
+      for (let i = 0; i < 1030; i++) await open();
+      world.advance(60_000);
+      const { looked, moved } = await sweep();
+      expect(looked).toBe(1030);
+      // Those that were in hand when the bound was reached are finished.
+      expect(moved).toBeGreaterThanOrEqual(1000);
+      expect(moved).toBeLessThan(1020);
+      await publish();
+      expect(await sweep()).toMatchObject({ moved: 1030 - moved });
+    });
+
     it('goes on when one order cannot be read, and stops when it is told to', async () => {
       for (let i = 0; i < 3; i++) await open();
       await open({ schemaVersion: 9 as never });
@@ -329,6 +341,20 @@ describe('the saga’s store', () => {
         expect(await row(1)).toMatchObject({ status: 'FAILED', owed: ['order-view'], attentionAt: world.now() });
         expect(await row(0)).toMatchObject({ status: 'SENT' });
         expect(await isOpen()).toBe(true);
+      });
+
+      it('waits longer each time before it sends again, and counts nothing against the row', async () => {
+        await known({ view: 1 });
+        const waits: number[] = [];
+        for (let i = 0; i < 5; i++) {
+          const before = world.now();
+          while ((await sweep()).resent === 0) world.advance(300_000);
+          waits.push((world.now() - before) / 1000);
+          const sent = await row(1);
+          expect(sent).toMatchObject({ status: 'FAILED', attempts: 0, resends: i + 1 });
+          await tables.put('outbox', { ...sent, status: 'SENT', sentAt: world.now(), attempts: 1 });
+        }
+        expect(waits).toEqual([0, 900, 2700, 3600, 3600]);
       });
 
       it('sends the settlement again when nobody was notified', async () => {

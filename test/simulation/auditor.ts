@@ -28,6 +28,9 @@ interface StockItem {
 
 type View = { readonly sequence: number; readonly status: string; readonly total: number; readonly orderId: string };
 
+/** Of one message to one consumer, in the longest outage: the stream's own retries and a handful of resends. */
+const mostCopies = 40;
+
 /** How the orders of a run ended: cancelled, ended by a deadline, or as they end without faults. */
 export interface Ends {
   cancelled: number;
@@ -60,8 +63,8 @@ export class Auditor {
   readonly #causes = new Set<string>();
   readonly #deadLettered = new Set<string>();
   readonly #destroyed = new Set<string>();
-  /** `consumer messageId` of what a queue took. */
-  readonly #sent = new Set<string>();
+  /** `consumer messageId` → how often it was given to a queue. */
+  readonly #sent = new Map<string, number>();
   /** Order → version → status. */
   readonly #history = new Map<string, string[]>();
   readonly #lowest = new Map<string, number>();
@@ -209,7 +212,10 @@ export class Auditor {
             () => `the relay sends ${messageId} without having claimed it (${row.status})`,
           );
         }
-        this.#sent.add(`${QueueUrl.slice('queue:'.length)} ${messageId}`);
+        const pair = `${QueueUrl.slice('queue:'.length)} ${messageId}`;
+        const copies = (this.#sent.get(pair) ?? 0) + 1;
+        this.#sent.set(pair, copies);
+        this.#demand(copies <= mostCopies, () => `${pair} was sent ${copies} times: a consumer that comes back meets a stampede`);
       }
     }
     if (operation === 'SendMessage') {
@@ -248,9 +254,14 @@ export class Auditor {
     this.#handled.add(pair);
   }
 
-  /** An answer that its order does not wait for needs no commit. */
+  /** An answer that its order does not wait for needs no commit, and neither does a request that was taken over by its undo. */
   #isLate(messageId: string): boolean {
     const { type, aggregateId } = this.#committed.get(messageId)!;
+    const effect = type === 'PaymentRequested' ? 'payments' : type === 'ShipmentRequested' ? 'shipments' : undefined;
+    if (effect) {
+      const status = this.#cloud.database.find(effect, { orderId: aggregateId })?.['status'] as string | undefined;
+      return status !== undefined && !['CAPTURING', 'ARRANGING'].includes(status);
+    }
     const order = this.#cloud.database.find('orders', { orderId: aggregateId }) as Order | undefined;
     return awaitedAt[type] !== undefined && order?.step !== awaitedAt[type];
   }

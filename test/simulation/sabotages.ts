@@ -269,6 +269,17 @@ export const sabotages: readonly Sabotage[] = [
     }),
   },
   {
+    name: 'impatient-closing',
+    what: 'the closing check sends again every few minutes, however often it did',
+    wrap: only(['order-sweep'], {
+      database: async (command, input, next) => {
+        const answer = await next(input);
+        if (command !== 'QueryCommand' || input.TableName !== 'outbox') return answer;
+        return { Items: (answer['Items'] as object[]).map((row) => ({ ...row, resends: 0 })) };
+      },
+    }),
+  },
+  {
     name: 'no-stock-condition',
     what: 'stock is reserved whether or not there is enough',
     wrap: only(['inventory'], { database: unconditioned('inventory', 'available >= :qty') }),
