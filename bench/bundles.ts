@@ -47,6 +47,7 @@ function initTime(name: FunctionName, file: string): number {
       ...variables,
       STAGE: 'dev',
       ALLOW_GUEST: 'false',
+      OUTBOX_INDEX_PENDING: 'false',
       EMAIL_SENDER: '',
       PROVIDER_URL: '',
       AWS_REGION: 'us-east-1',
