@@ -15,6 +15,8 @@ export interface StageConfig {
   readonly pointInTimeRecovery: boolean;
   /** Upper bound of concurrent invocations per queue; undefined takes each consumer's own policy. */
   readonly maximumConcurrency: number | undefined;
+  /** What the API takes: requests a second, and how many at once beyond that. The gateway answers 429 to the rest. */
+  readonly throttle: { readonly ratePerSecond: number; readonly burst: number };
   /** Whether alarms and their topic are created. The dashboard always is. */
   readonly alarms: boolean;
   /** Whether payment and shipping may run on the sandbox providers. */
@@ -32,6 +34,7 @@ export const stages: Readonly<Record<StageName, StageConfig>> = {
     deletionProtection: false,
     pointInTimeRecovery: false,
     maximumConcurrency: 5,
+    throttle: { ratePerSecond: 50, burst: 100 },
     alarms: true,
     sandboxAllowed: true,
   },
@@ -44,6 +47,7 @@ export const stages: Readonly<Record<StageName, StageConfig>> = {
     deletionProtection: false,
     pointInTimeRecovery: false,
     maximumConcurrency: 5,
+    throttle: { ratePerSecond: 50, burst: 100 },
     alarms: false,
     sandboxAllowed: true,
   },
@@ -56,6 +60,7 @@ export const stages: Readonly<Record<StageName, StageConfig>> = {
     deletionProtection: true,
     pointInTimeRecovery: true,
     maximumConcurrency: undefined,
+    throttle: { ratePerSecond: 1000, burst: 2000 },
     alarms: true,
     sandboxAllowed: false,
   },

@@ -22,6 +22,17 @@ export function orderAnswer(order: Order): Record<string, unknown> {
   };
 }
 
+/** An order's ETag: its version, which every change counts up. */
+export function etagOf({ version }: Pick<Order, 'version'>): string {
+  return `"${version}"`;
+}
+
+/** Whether an If-None-Match header names an ETag: a list, weak or not, or `*`. */
+export function isKnown(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((entry) => entry.trim() === '*' || entry.trim().replace(/^W\//, '') === etag);
+}
+
 /**
  * Body of GET /orders/{id}/timeline: every message of the order that the outbox still holds, oldest first.
  * `expired` counts the versions whose messages it no longer holds.

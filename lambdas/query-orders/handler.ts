@@ -3,7 +3,7 @@ import type { Environment } from '../contract/functions.ts';
 import { customerIdSchema, orderIdPattern, orderStatuses, type Order } from '../contract/order.ts';
 import { createHttpHandler, fieldProblems, invalid, Problem, type HttpHandler, type HttpRequest } from '../kit/http.ts';
 import type { Connections } from '../kit/wiring.ts';
-import { listedOrder, orderAnswer, timelineAnswer } from './answers.ts';
+import { etagOf, isKnown, listedOrder, orderAnswer, timelineAnswer } from './answers.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { findOrder, listOrders, orderRows, type QueryStore } from './store.ts';
 
@@ -32,7 +32,11 @@ export function createHandler(environment: Environment<'query-orders'>, connecti
 
   const getOrder: HttpHandler = async (request) => {
     const order = await requestedOrder(request);
-    return { status: 200, outcome: 'found', aggregateId: order.orderId, body: orderAnswer(order) };
+    const etag = etagOf(order);
+    // May be kept by the customer's own client, and is asked for again each time: an unchanged order costs it no body.
+    const headers = { etag, 'cache-control': 'private, no-cache' };
+    if (isKnown(request.headers['if-none-match'], etag)) return { status: 304, outcome: 'unchanged', aggregateId: order.orderId, headers };
+    return { status: 200, outcome: 'found', aggregateId: order.orderId, body: orderAnswer(order), headers };
   };
 
   const getTimeline: HttpHandler = async (request) => {

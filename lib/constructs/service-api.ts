@@ -1,5 +1,6 @@
 import { CfnOutput } from 'aws-cdk-lib';
 import {
+  type CfnStage,
   HttpApi,
   HttpMethod,
   HttpNoneAuthorizer,
@@ -21,6 +22,8 @@ export interface ApiRoute {
   readonly function: Function;
   /** Open to everyone; every other route demands IAM. */
   readonly open?: boolean;
+  /** Share of the stage's throttle that this route may take, from 0 to 1. Default: 1. */
+  readonly throttleShare?: number;
 }
 
 export interface ServiceApiProps {
@@ -37,8 +40,10 @@ export class ServiceApi extends Construct {
     super(scope, id);
     this.api = new HttpApi(this, 'Api', { createDefaultStage: false, disableExecuteApiEndpoint: false });
     const logGroup = new LogGroup(this, 'AccessLogs', { retention: stage.logRetention, removalPolicy: stage.removalPolicy });
-    new HttpStage(this, 'Stage', {
+    const { ratePerSecond, burst } = stage.throttle;
+    const stageResource = new HttpStage(this, 'Stage', {
       httpApi: this.api,
+      throttle: { rateLimit: ratePerSecond, burstLimit: burst },
       stageName: '$default',
       autoDeploy: true,
       accessLogSettings: {
@@ -68,8 +73,18 @@ export class ServiceApi extends Construct {
         integration,
         authorizer: route.open ? open : iam,
       });
+      // The gateway refuses settings for a route that is not there yet.
+      if (route.throttleShare !== undefined) stageResource.node.addDependency(added);
       if (route.open) acknowledge(added, 'AwsSolutions-APIG4', 'a health check is asked by load balancers, which have no identity');
     }
+    // One route must not use up what the others need: whoever hammers a list does not keep anyone from ordering.
+    (stageResource.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(
+      Object.entries(routes).flatMap(([key, { throttleShare: share }]) =>
+        share === undefined
+          ? []
+          : [[key, { ThrottlingRateLimit: Math.ceil(ratePerSecond * share), ThrottlingBurstLimit: Math.ceil(burst * share) }]],
+      ),
+    );
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description: 'Base URL of the API' }).overrideLogicalId('ApiUrl');
   }
 }

@@ -228,6 +228,21 @@ describe('reading', () => {
     stockSet.set(sku, 8);
   });
 
+  it('answers an unchanged order without a body, so that polling is cheap', async () => {
+    const sku = await stocked(1);
+    const { body: placed } = await system.api.place({ customerId: unique('c'), items: [{ sku, qty: 1, price: 100 }] });
+    await settled(system, placed.orderId);
+    const path = `/orders/${placed.orderId}`;
+    const { headers, body } = await system.api.get(path);
+    const etag = headers.get('etag')!;
+    expect(etag).toBe(`"${body.version}"`);
+    const ask = (known: string) => system.api.request('GET', path, { headers: { 'if-none-match': known } });
+    const unchanged = await ask(etag);
+    expect(unchanged).toMatchObject({ status: 304, text: '' });
+    expect(unchanged.headers.get('etag')).toBe(etag);
+    expect(await ask('"1"')).toMatchObject({ status: 200, body: { orderId: placed.orderId } });
+  });
+
   it('answers health, and problem documents for what is not there', async () => {
     expect((await system.api.get('/health')).body).toMatchObject({ status: 'ok' });
     expect(await system.api.get('/orders/ord_00000000000000000000000000')).toMatchObject({

@@ -342,6 +342,15 @@ describe('the API', () => {
     });
   });
 
+  it('is throttled by stage, and each reading route below it', () => {
+    const [[, api]] = ofType('AWS::ApiGatewayV2::Stage', 'prod') as [[string, Resource & { DependsOn: string[] }]];
+    expect(api.Properties.DefaultRouteSettings).toEqual({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 });
+    expect(api.Properties.RouteSettings['GET /orders']).toEqual({ ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 });
+    expect(Object.keys(api.Properties.RouteSettings)).not.toContain('POST /orders');
+    const keys = new Map(ofType('AWS::ApiGatewayV2::Route', 'prod').map(([id, { Properties }]) => [id, Properties.RouteKey as string]));
+    expect(api.DependsOn.map((id) => keys.get(id)).toSorted()).toEqual(Object.keys(api.Properties.RouteSettings).toSorted());
+  });
+
   it('logs accesses without bodies, tokens or addresses', () => {
     const [[, { Properties }]] = ofType('AWS::ApiGatewayV2::Stage') as [[string, Resource]];
     expect(Object.values(JSON.parse(Properties.AccessLogSettings.Format))).toEqual([

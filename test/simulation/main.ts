@@ -126,7 +126,11 @@ async function simulate(from: number, runs: number, fresh: number): Promise<bool
   if (different) console.log('fewer than 99 % of the orders that no one cancelled ended as without faults');
   if (values.save) {
     save('simulation.md', [
-      ...lines,
+      '# Simulation',
+      '',
+      `\`npm run simulate -- ${process.argv.slice(2).join(' ')}\` (docs/guarantees.md says what it is)`,
+      '',
+      ...lines.flatMap((line) => [line, '']),
       '',
       ...table('fault', coverage.faults),
       '',

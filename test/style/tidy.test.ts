@@ -96,11 +96,63 @@ describe('dependencies', () => {
     const all = { ...manifest['dependencies'], ...manifest['devDependencies'], ...manifest['optionalDependencies'] };
     for (const [name, version] of Object.entries(all)) expect(`${name}@${version}`).toMatch(/@\d+\.\d+\.\d+$/);
   });
+  interface Locked {
+    readonly version?: string;
+    readonly integrity?: string;
+    readonly resolved?: string;
+    readonly inBundle?: boolean;
+    readonly hasInstallScript?: boolean;
+    readonly dev?: boolean;
+    readonly devOptional?: boolean;
+    /** The emulator's binary: for one platform, and for development only. */
+    readonly optional?: boolean;
+    readonly license?: string;
+  }
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
+  const nameOf = (path: string): string => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+
+  it('run install scripts only where it was allowed', () => {
+    const scripted = Object.entries(packages).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [nameOf(path)] : []));
+    expect(scripted.toSorted()).toEqual(Object.keys(manifest['allowScripts']!).toSorted());
+  });
+
+  it('of the functions have licences that a shop can live with, and all are listed', async () => {
+    const listed = Object.entries(packages)
+      .filter(([path]) => path !== '')
+      .map(([path, { version, license = 'none', dev, devOptional, optional }]) => ({
+        name: nameOf(path),
+        version,
+        license,
+        shipped: !dev && !devOptional && !optional,
+      }));
+    const shipped = listed.filter((entry) => entry.shipped);
+    expect(shipped.length).toBeGreaterThan(20);
+    const permissive = new Set(['MIT', 'MIT-0', 'Apache-2.0', 'ISC', '0BSD', 'BSD-3-Clause']);
+    expect(shipped.filter(({ license }) => !permissive.has(license))).toEqual([]);
+    expect(listed.filter(({ license }) => license === 'none')).toEqual([]);
+    const rows = (entries: typeof listed): string =>
+      [...new Set(entries.map(({ name, version, license }) => `| ${name} | ${version} | ${license} |`))].toSorted().join('\n');
+    const document = `# Licences
+
+Made from the lockfile by the tests (\`npx vitest run --project unit test/style -u\`).
+
+## What the functions may contain
+
+| package | version | licence |
+|---|---|---|
+${rows(shipped)}
+
+## What builds, runs and tests on a developer's machine
+
+| package | version | licence |
+|---|---|---|
+${rows(listed.filter((entry) => !entry.shipped))}
+`;
+    await expect(document).toMatchFileSnapshot(join(root, 'docs/licences.md'));
+  });
+
   it('come from the registry, with their integrity, and name no host', () => {
-    const lock = JSON.parse(read('package-lock.json')) as {
-      packages: Record<string, { integrity?: string; resolved?: string; link?: boolean; inBundle?: boolean }>;
-    };
-    for (const [name, entry] of Object.entries(lock.packages)) {
+    for (const [name, entry] of Object.entries(packages)) {
       if (name === '' || entry.inBundle) continue;
       expect({ name, integrity: entry.integrity?.slice(0, 7) }).toEqual({ name, integrity: 'sha512-' });
       expect(entry.resolved, name).toBeUndefined();

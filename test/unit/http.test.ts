@@ -5,7 +5,7 @@ import { PermanentError, TransientError } from '../../lambdas/contract/core/erro
 import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { createHttpHandler, Problem, readJson, type HttpHandler } from '../../lambdas/kit/http.ts';
 import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
-import { timelineAnswer } from '../../lambdas/query-orders/answers.ts';
+import { etagOf, isKnown, timelineAnswer } from '../../lambdas/query-orders/answers.ts';
 import { newRow } from '../../lambdas/kit/outbox.ts';
 import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders.ts';
 
@@ -103,5 +103,21 @@ describe('a timeline', () => {
       truncated: false,
       entries: [{ type: 'PaymentRequested', sequence: 3, status: 'PENDING', attempts: 0 }, { type: 'unreadable' }],
     });
+  });
+});
+
+describe('an order’s ETag', () => {
+  const etag = etagOf({ version: 4 });
+  it.each([
+    [undefined, false],
+    ['"4"', true],
+    ['W/"4"', true],
+    ['"3", "4"', true],
+    ['*', true],
+    ['"3"', false],
+    ['4', false],
+    ['', false],
+  ])('If-None-Match %s: known %s', (header, known) => {
+    expect(isKnown(header, etag)).toBe(known);
   });
 });
