@@ -183,7 +183,15 @@ async function findOut(names: readonly string[], from: number, runs: number): Pr
   console.log(`${found} of ${names.length} sabotages were found out`);
   if (values.save) {
     const title = '| sabotage | what the product does wrong | seeds until found | seed | first violation |';
-    save('sabotages.md', [title, '|---|---|---:|---:|---|', ...rows]);
+    save('sabotages.md', [
+      '# Sabotages',
+      '',
+      '`npm run simulate -- --sabotage all --save` (docs/guarantees.md says what they are)',
+      '',
+      title,
+      '|---|---|---:|---:|---|',
+      ...rows,
+    ]);
     save('sabotages.json', [JSON.stringify(seeds, undefined, 2)]);
   }
   return found === names.length;

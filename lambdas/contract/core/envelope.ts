@@ -63,8 +63,9 @@ export function decodeEnvelope(text: string): Envelope {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    throw new PermanentError('message body is not JSON', { cause });
+  } catch {
+    // Not with the parser's error as its cause: that quotes the body, and this one is logged.
+    throw new PermanentError('message body is not JSON');
   }
   const parsed = envelopeSchema.safeParse(value);
   if (!parsed.success) throw new PermanentError(`message envelope is malformed: ${issuesOf(parsed.error)}`);
