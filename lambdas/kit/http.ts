@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import * as z from 'zod';
 import { describeError, TransientError, classify } from '../contract/core/errors.ts';
+import { duplicateKey } from './json.ts';
 import type { InjectedFaults } from './faults.ts';
 import { flushTelemetry, type Telemetry } from './telemetry.ts';
 import type { World } from './world.ts';
@@ -172,6 +173,14 @@ export function readJson<Schema extends z.ZodType>(
       fields: [{ field: 'header:content-type', message: 'must be application/json' }],
     });
   }
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    // A few compressed kilobytes can be gigabytes; an order needs none of it.
+    throw new Problem(415, 'unsupported-media-type', 'The request body must not be compressed', {
+      detail: 'header:content-encoding: must be absent or identity',
+      fields: [{ field: 'header:content-encoding', message: 'must be absent or identity' }],
+    });
+  }
   const text = request.text(maxBytes);
   let received: unknown;
   try {
@@ -184,6 +193,9 @@ export function readJson<Schema extends z.ZodType>(
       fields: [{ field: 'body', message }],
     });
   }
+  const twice = duplicateKey(text);
+  if (twice !== undefined)
+    throw invalid([{ field: 'body', message: `has the key ${JSON.stringify(twice.slice(0, 100))} twice in one object` }]);
   const parsed = schema.safeParse(received);
   if (!parsed.success) throw invalid(fieldProblems(parsed.error, 'body'));
   return { received, value: parsed.data };

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -64,6 +65,13 @@ describe('bad input is refused with a problem that names the field', () => {
     ['an array', '[]', {}, 400, 'body'],
     ['a body over 64 KB', order({ note: 'x'.repeat(65 * 1024) }), {}, 413, 'body'],
     ['another content type', order({}), { 'content-type': 'text/plain' }, 415, 'header:content-type'],
+    ['a body of 1 MB', order({ note: 'x'.repeat(1024 * 1024) }), {}, 413, 'body'],
+    ['nesting 30,000 deep', `{"items":${'['.repeat(30_000)}${']'.repeat(30_000)}}`, {}, 400, 'items.0'],
+    ['a key that is there twice', '{"items":[{"sku":"a","qty":1,"price":1}],"items":[]}', {}, 400, 'body'],
+    ['a key that is there twice, once in disguise', '{"items":[{"sku":"a","s\\u006bu":"b","qty":1,"price":1}]}', {}, 400, 'body'],
+    ['a key that changes prototypes', '{"__proto__":{"items":[]},"items":[{"sku":"a","qty":1,"price":1}]}', {}, 400, '__proto__'],
+    ['a constructor', order({ constructor: { prototype: {} } }), {}, 400, 'constructor'],
+    ['a compressed body', gzipSync(order({})), { 'content-encoding': 'gzip' }, 415, 'header:content-encoding'],
     ['an unknown field', order({ shipto: {} }), {}, 400, 'shipto'],
     ['an unknown field in a line', order({ items: [{ ...line, discount: 1 }] }), {}, 400, 'items.0.discount'],
     ['a quantity of zero', order({ items: [{ ...line, qty: 0 }] }), {}, 400, 'items.0.qty'],

@@ -58,7 +58,19 @@ const passed: string[] = [];
 afterAll(() => {
   if (process.env['RESTARTS'] === 'ci' || passed.length < cases.length) return;
   const rows = cases.map(({ title, function: name, call, order }) => `| ${title} | ${name} ${call} | ${order} |`);
-  writeFileSync(join(import.meta.dirname, 'results/restarts.md'), ['| killed | at | order |', '|---|---|---|', ...rows, ''].join('\n'));
+  writeFileSync(
+    join(import.meta.dirname, 'results/restarts.md'),
+    [
+      '# Restarts',
+      '',
+      '`npm run restarts`: everything killed, started again, settled and audited',
+      '',
+      '| killed | at | order |',
+      '|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n'),
+  );
 });
 
 const outcomes = { confirmed: 'CONFIRMED', undeliverable: 'FAILED', cancelled: 'CANCELLED' } as const;

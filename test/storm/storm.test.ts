@@ -259,7 +259,7 @@ it('survives failures, delays, lost acknowledgements, poison, kills and restarts
     );
     const table = ['| storm | |', '|---|---:|', ...report.map(([what, value]) => `| ${what} | ${value} |`)].join('\n');
     console.log(`\n${table}\n`);
-    if (!short) writeFileSync(join(import.meta.dirname, 'results/storm.md'), `${table}\n`);
+    if (!short) writeFileSync(join(import.meta.dirname, 'results/storm.md'), `# Storm\n\n\`npm run storm\`\n\n${table}\n`);
   } finally {
     await runtime.remove();
   }

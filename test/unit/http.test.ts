@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
 import { injectedFaults } from '../../lambdas/kit/faults.ts';
+import { duplicateKey } from '../../lambdas/kit/json.ts';
 import { createHttpHandler, Problem, readJson, type HttpHandler } from '../../lambdas/kit/http.ts';
 import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
 import { etagOf, isKnown, timelineAnswer } from '../../lambdas/query-orders/answers.ts';
@@ -103,6 +104,21 @@ describe('a timeline', () => {
       truncated: false,
       entries: [{ type: 'PaymentRequested', sequence: 3, status: 'PENDING', attempts: 0 }, { type: 'unreadable' }],
     });
+  });
+});
+
+describe('a key that is there twice', () => {
+  it.each([
+    ['{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}', undefined],
+    ['{"a":"a","b":"a","c":["a","a"]}', undefined],
+    ['{"a":"{\\"a\\":1}","b":": \\"b\\":"}', undefined],
+    ['[1,"x",{"a" : 1 , "b":2, "a"\n:3}]', 'a'],
+    ['{"x":{"\\u0061":1,"a":2}}', 'a'],
+    ['{"":1,"":2}', ''],
+    ['"text"', undefined],
+  ])('in %s: %s', (text, key) => {
+    expect(() => JSON.parse(text) as unknown).not.toThrow();
+    expect(duplicateKey(text)).toBe(key);
   });
 });
 
