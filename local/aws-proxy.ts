@@ -57,12 +57,13 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     }
     const caller = callerOf(incoming, options.identities);
     const operation = target.slice(target.indexOf('.') + 1);
-    const refusal = authorize(proxy.iam, caller, upstream === options.dynamoDb ? 'dynamodb' : 'sqs', operation, body);
+    const asked = caller === outsider ? {} : (JSON.parse(body.toString('utf8')) as Record<string, unknown>);
+    const refusal = authorize(proxy.iam, caller, upstream === options.dynamoDb ? 'dynamodb' : 'sqs', operation, asked);
     if (refusal !== undefined) {
       return answer(outgoing, 400, { __type: 'com.amazon.coral.service#AccessDeniedException', Message: refusal, message: refusal });
     }
     if (options.faults.dies(caller, operation, 'dieBefore')) return die();
-    const injected = injectFaults(options.faults, caller, operation, body);
+    const injected = injectFaults(options.faults, caller, operation, asked, body);
     if ('answer' in injected) return answer(outgoing, injected.answer.status, injected.answer.body);
     const payload = proxy.metering && upstream === options.dynamoDb ? askForCapacity(injected.body) : injected.body;
     const base = new URL(upstream);
@@ -111,9 +112,15 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
 }
 
 /** Why a function may not make a call. Whoever is no function of the template is an operator with credentials of their own. */
-function authorize(iam: Iam | undefined, caller: string, service: 'dynamodb' | 'sqs', operation: string, body: Buffer): string | undefined {
+function authorize(
+  iam: Iam | undefined,
+  caller: string,
+  service: 'dynamodb' | 'sqs',
+  operation: string,
+  asked: Record<string, unknown>,
+): string | undefined {
   if (!iam || caller === outsider) return undefined;
-  return iam.refusal(caller, needsOf(service, operation, JSON.parse(body.toString('utf8')) as Record<string, unknown>, iam.tableArns));
+  return iam.refusal(caller, needsOf(service, operation, asked, iam.tableArns));
 }
 
 /** The end that no process sees coming. */
@@ -131,10 +138,9 @@ type Injected =
   /** What goes on to the emulator, and the entries of a batch that do not. */
   | { readonly body: Buffer; readonly failed: readonly unknown[] };
 
-/** Lets the faults of a caller act on its call. Without any, nothing is parsed. */
-function injectFaults(faults: FaultBoard, caller: string, operation: string, body: Buffer): Injected {
+/** Lets the faults of a caller act on its call. */
+function injectFaults(faults: FaultBoard, caller: string, operation: string, asked: Record<string, unknown>, body: Buffer): Injected {
   if (Object.keys(faults.of(caller)).length === 0) return { body, failed: [] };
-  const asked = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
   if (operation === 'SendMessageBatch') {
     const { taken, failed } = splitBatch(faults, caller, asked['Entries'] as { Id: string }[]);
     if (taken.length === 0) return { answer: { status: 200, body: { Successful: [], Failed: failed } } };

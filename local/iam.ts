@@ -142,8 +142,8 @@ export interface Grant extends Need {
 /** The template's policies, enforced: what each function may do, what it did, and what it was refused. */
 export class Iam {
   readonly #roles = new Map<string, Role>();
-  /** Of queues and tables. Within one account they can only take away here: nothing is granted by them. */
-  readonly #resourcePolicies: readonly Statement[];
+  /** Of the policies of queues and tables. Within one account they can only take away here: nothing is granted by them. */
+  readonly #denies: readonly Statement[];
   readonly #used = new Map<string, Need[]>();
   readonly denials: string[] = [];
   /** Name of a table → its ARN. */
@@ -186,13 +186,15 @@ export class Iam {
       if (role === undefined || !statements) throw new StartProblem(`function ${id}: its role is not a role of this template`);
       this.#roles.set(functions.get(id) ?? id, { id: role, statements });
     }
-    this.#resourcePolicies = [
+    this.#denies = [
       ...resourcesOf(template, 'AWS::SQS::QueuePolicy').map(([id, raw]) => [`queue policy ${id}`, raw['PolicyDocument']] as const),
       ...resourcesOf(template, 'AWS::DynamoDB::Table').map(([id, { ResourcePolicy }]) => {
         const { PolicyDocument = {} } = (ResourcePolicy ?? {}) as { PolicyDocument?: unknown };
         return [`resource policy of table ${id}`, PolicyDocument] as const;
       }),
-    ].flatMap(([where, document]) => statementsOf(where, resolved(document)));
+    ]
+      .flatMap(([where, document]) => statementsOf(where, resolved(document)))
+      .filter(({ effect }) => effect === 'Deny');
   }
 
   /** @returns why a function may not do this, in the words of AWS; undefined when it may */
@@ -200,7 +202,7 @@ export class Iam {
     const role = this.#roles.get(name);
     if (!role) return `no role is known for ${name}`;
     for (const need of needs) {
-      const verdict = evaluate([...role.statements, ...this.#resourcePolicies.filter(({ effect }) => effect === 'Deny')], need);
+      const verdict = evaluate([...role.statements, ...this.#denies], need);
       if (verdict !== 'allowed') {
         const why =
           verdict === 'not allowed'

@@ -65,12 +65,6 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults });
     stops.push(() => proxy.stop());
     const values = await createResources(assembly, proxy, dynamoDb, sqs);
-    const iam = new Iam(
-      assembly.template,
-      values,
-      new Map(resolveFunctions(assembly, values).map(({ logicalId, name }) => [logicalId, name])),
-    );
-    proxy.iam = iam;
 
     const metrics = new MetricCollector();
     const inits = new Map<string, number[]>();
@@ -79,6 +73,8 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
       variables: (name) => faults.variables(name),
     });
+    const iam = new Iam(assembly.template, values, new Map([...pools].map(([logicalId, { fn }]) => [logicalId, fn.name])));
+    proxy.iam = iam;
     await Promise.all([...pools.values()].map((pool) => pool.prewarm())).catch((error: unknown) => {
       throw new StartProblem(`a function does not start: ${(error as Error).message}`);
     });

@@ -15,7 +15,7 @@ export interface OutboxRow extends OutboxKey {
   readonly committedAt: number;
   readonly expiresAt: number;
   readonly attempts?: number;
-  /** How often it was made due again after it had been sent. */
+  /** How often somebody who missed its effect made it due for the relay. */
   readonly resends?: number;
   readonly sentAt?: number;
   readonly lastError?: string;

@@ -97,7 +97,7 @@ export async function lastSent({ outbox }: Closing, order: Order): Promise<numbe
   const pending = rows.filter(({ status }) => status === 'PENDING');
   for (const row of pending) await requeue(outbox, row, consumersOf(row), 'its deadline has passed and it was not sent');
   if (pending.length > 0 || rows.some(({ status }) => status === 'FAILED' || status === 'SENDING')) return undefined;
-  return Math.max(order.updatedAt, ...rows.map(({ sentAt = 0 }) => sentAt));
+  return Math.max(0, ...rows.map(({ sentAt = 0 }) => sentAt));
 }
 
 async function echoesOf({ store, outbox, orderViewTable, notificationsTable }: Closing, order: Order): Promise<Echoes> {

@@ -437,7 +437,7 @@ export class Auditor {
 }
 
 /** The message id in a body; the body itself where there is none. */
-function idOf(body: string): string {
+export function idOf(body: string): string {
   try {
     return (JSON.parse(body) as Envelope).messageId ?? body;
   } catch {

@@ -26,7 +26,7 @@ import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 
 /** A run begins here, on every machine. */
-const start = Date.UTC(2026, 0, 1);
+export const start = Date.UTC(2026, 0, 1);
 
 /** One execution environment of a function. */
 export interface Environment {

@@ -159,7 +159,6 @@ function save(name: string, lines: readonly string[]): void {
 
 async function findOut(names: readonly string[], from: number, runs: number): Promise<boolean> {
   const rows: string[] = [];
-  let found = 0;
   const recorded = values.recorded ? (JSON.parse(readFileSync(join(results, 'sabotages.json'), 'utf8')) as Record<string, number>) : {};
   const seeds: Record<string, number> = {};
   const job = (name: string): Job[] =>
@@ -170,16 +169,14 @@ async function findOut(names: readonly string[], from: number, runs: number): Pr
       if (failed[0] && (!first || failed[0].seed < first.seed)) first = failed[0];
       return !first;
     });
-    if (first) {
-      found++;
-      seeds[name] = first.seed;
-    }
+    if (first) seeds[name] = first.seed;
     const { what } = sabotages.find((sabotage) => sabotage.name === name)!;
     const tried = first && !values.recorded ? first.seed - from + 1 : '';
     const row = `| ${name} | ${what} | ${first ? `${tried} | ${first.seed} | ${first.violations[0]}` : 'NOT FOUND | |'} |`;
     console.log(row);
     rows.push(row);
   }
+  const found = Object.keys(seeds).length;
   console.log(`${found} of ${names.length} sabotages were found out`);
   if (values.save) {
     const title = '| sabotage | what the product does wrong | seeds until found | seed | first violation |';

@@ -15,10 +15,6 @@ export class Scheduler {
     this.now = start;
   }
 
-  get waiting(): number {
-    return this.#heap.length;
-  }
-
   at(time: number, run: () => void): void {
     const heap = this.#heap;
     let at = heap.length;

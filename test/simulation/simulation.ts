@@ -2,8 +2,8 @@ import { encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
 import { attentionShards } from '../../lambdas/contract/core/tables.ts';
 import { inventoryKey, openShardName, openShards } from '../../lambdas/contract/tables.ts';
 import { groupIdOf, orderIdOf, orderSteps, type OrderStep } from '../../lambdas/contract/order.ts';
-import { Auditor, type Ends } from './auditor.ts';
-import { Cloud, type Environment, type Observer, type Sabotage, type Site } from './cloud.ts';
+import { Auditor, idOf, type Ends } from './auditor.ts';
+import { Cloud, start, type Environment, type Observer, type Sabotage, type Site } from './cloud.ts';
 import { addTo, noCoverage, pairKey, siteKey, type Coverage } from './coverage.ts';
 import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
 import { Faults, noFaults, planFaults, type FaultPlan, type TimedFault } from './faults.ts';
@@ -93,7 +93,7 @@ class Run implements Observer {
     this.#workload = workload;
     this.#trace = options.trace;
     this.#random = new Random(seed, 6);
-    const faults = new Faults(seed, plan, Date.UTC(2026, 0, 1));
+    const faults = new Faults(seed, plan, start);
     faults.onFault = (kind, where) => this.#note('', 'FAULT', `${kind} ${where}`);
     this.#cloud = new Cloud(seed, faults, this, options.sabotage);
     this.#began = this.#cloud.now;
@@ -190,7 +190,6 @@ class Run implements Observer {
     const orderId = orderIdOf(order.customerId, order.name);
     const event = httpEvent('POST /orders/{id}/cancel', `/orders/${orderId}/cancel`, { id: orderId }, {}, '');
     this.#cloud.faults.strike('cancel', order.name);
-    this.#hold(orderId, 'Cancel');
     this.#cloud.invoke('order-cancel', event, (outcome) => {
       const status = outcome.ok ? (outcome.result as { statusCode: number }).statusCode : 502;
       this.#note(orderId, 'CUSTOMER', `${order.name} cancelled: ${status}${outcome.ok ? '' : ` (${outcome.error})`}`);
@@ -230,7 +229,7 @@ class Run implements Observer {
       case 'queue-wiped':
         return at(() => {
           faults.strike(kind, consumer);
-          for (const { body } of queues.purge(queueUrl(consumer))) this.auditor.destroyed(consumer, messageIdOf(body) ?? body);
+          for (const { body } of queues.purge(queueUrl(consumer))) this.auditor.destroyed(consumer, idOf(body));
         });
       case 'stale-index':
         for (let i = 0; i < 3; i++) {
@@ -332,7 +331,10 @@ class Run implements Observer {
     if (this.#cloud.busy === 0 && this.#unrest() === undefined) {
       const spared = faults.plan.kinds.size > 0 && faults.total < fewestFaults;
       const epilogue = this.#epilogues.shift() ?? (spared ? () => this.#repeatOld() : undefined);
-      if (!epilogue) return this.#end();
+      if (!epilogue) {
+        this.#finished = true;
+        return;
+      }
       // What returns does so after days or weeks, within the time that SQS keeps a dead letter.
       scheduler.after(random.int(1, 12) * day, () => {
         this.#cloud.database.expire(this.#cloud.now / 1000);
@@ -379,10 +381,6 @@ class Run implements Observer {
         if (count('outbox', 'attention', 'attention', `${state}#${shard}`)) return `rows are ${state}`;
     }
     return undefined;
-  }
-
-  #end(): void {
-    this.#finished = true;
   }
 
   // --- what is seen ---
@@ -444,7 +442,7 @@ class Run implements Observer {
     if (name === 'order-sweep') addTo(this.#coverage.pairs, pairKey(step, 'Tick'));
     if (name === 'order-cancel') addTo(this.#coverage.pairs, pairKey(step, 'Cancel'));
     if (name !== 'order-saga') return;
-    for (const type of this.#inHand.get(orderId) ?? []) if (type !== 'Cancel') addTo(this.#coverage.pairs, pairKey(step, type));
+    for (const type of this.#inHand.get(orderId) ?? []) addTo(this.#coverage.pairs, pairKey(step, type));
     this.#inHand.delete(orderId);
   }
 
@@ -454,14 +452,6 @@ class Run implements Observer {
 
   #note(about: string, who: string, what: string): void {
     this.#trace?.(`${((this.#cloud.now - this.#began) / 1000).toFixed(3).padStart(12)} s  ${who.padEnd(20)} ${what}`, about);
-  }
-}
-
-function messageIdOf(body: string): string | undefined {
-  try {
-    return (JSON.parse(body) as { messageId: string }).messageId;
-  } catch {
-    return undefined;
   }
 }
 
