@@ -47,6 +47,7 @@ function initTime(name: FunctionName, file: string): number {
       ...variables,
       STAGE: 'dev',
       ALLOW_GUEST: 'false',
+      CUSTOMER_FROM: 'request',
       OUTBOX_INDEX_PENDING: 'false',
       EMAIL_SENDER: '',
       PROVIDER_URL: '',

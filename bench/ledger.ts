@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { json, placeOrder, whenSettled } from './load.ts';
+import { clientOf, page, placeOrder, whenSettled } from './load.ts';
 
 /** What one confirmed one-line order costs at one function. */
 export interface StepCost {
@@ -40,24 +40,25 @@ const untilClosableMs = 32_000;
  * One at a time is the dearest case: no batch holds more than one message. The sandbox's own books are left out.
  */
 export async function measureLedger(url: string): Promise<StepCost[]> {
+  const client = clientOf(url);
   const orderOnce = async (): Promise<void> => {
-    await whenSettled(url, await placeOrder(url, 'ledger'));
+    await whenSettled(client, await placeOrder(client, 'ledger'));
     // The last messages (read model, notification, SENT marks) follow the settlement.
     await pause(400);
   };
   // What the loads left is closed first, so that the sample's sweep sees the sample alone.
   await orderOnce();
   await pause(untilClosableMs);
-  await json(`${url}/_local/functions/order-sweep`, 'POST', {});
-  await json(`${url}/_local/usage`, 'PUT');
-  await json(`${url}/_local/usage`, 'DELETE');
+  await page(url, 'functions/order-sweep', 'POST', {});
+  await page(url, 'usage', 'PUT');
+  await page(url, 'usage', 'DELETE');
   const before = await invocations(url);
   for (let i = 0; i < sample; i++) await orderOnce();
   await pause(untilClosableMs);
-  await json(`${url}/_local/functions/order-sweep`, 'POST', {});
-  const { body } = await json(`${url}/_local/usage`);
+  await page(url, 'functions/order-sweep', 'POST', {});
+  const body: Record<string, Usage> = await page(url, 'usage');
   const after = await invocations(url);
-  const usage = Object.entries(body as Record<string, Usage>).map(([key, value]) => {
+  const usage = Object.entries(body).map(([key, value]) => {
     const [caller, operation, table] = key.split(' ') as [string, string, string];
     return { caller, operation, table, ...value };
   });
@@ -83,8 +84,6 @@ export async function measureLedger(url: string): Promise<StepCost[]> {
 }
 
 async function invocations(url: string): Promise<Record<string, number>> {
-  const { body } = await json(`${url}/_local/functions`);
-  return Object.fromEntries(
-    Object.entries(body as Record<string, { invocations: number }>).map(([name, { invocations: count }]) => [name, count]),
-  );
+  const body: Record<string, { invocations: number }> = await page(url, 'functions');
+  return Object.fromEntries(Object.entries(body).map(([name, { invocations: count }]) => [name, count]));
 }

@@ -1,5 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ClientOptions } from '../client/http.ts';
+import { OrderSagaClient, type Order } from '../client/order-saga.ts';
 import { percentile } from './runtime.ts';
 
 export interface LoadResult {
@@ -14,44 +15,36 @@ export interface LoadResult {
   readonly settleP99Ms: number;
 }
 
-export async function json(
-  url: string,
-  method = 'GET',
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<{ status: number; body: never }> {
-  const response = await fetch(url, {
-    method,
-    headers: { 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+/** One of the runtime's own pages. */
+export async function page(url: string, path: string, method = 'GET', body?: unknown): Promise<never> {
+  const response = await fetch(`${url}/_local/${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  return (await response.json()) as never;
+}
+
+/** A customer's client. It does not try again: what is measured is one request. */
+export function clientOf(url: string, authorize?: ClientOptions['authorize']): OrderSagaClient {
+  return new OrderSagaClient({ baseUrl: url, attempts: 1, ...(authorize ? { authorize } : {}) });
+}
+
+export async function placeOrder(client: OrderSagaClient, customerId: string): Promise<string> {
+  const { body } = await client.placeOrder({
+    customerId,
+    items: [{ sku: 'coffee', qty: 1, price: 500 }],
+    shipTo: { name: 'Ada', postalCode: '1000001' },
   });
-  return { status: response.status, body: (await response.json()) as never };
+  return body.orderId;
 }
 
-export async function placeOrder(url: string, customerId: string): Promise<string> {
-  const order = { customerId, items: [{ sku: 'coffee', qty: 1, price: 500 }], shipTo: { name: 'Ada', postalCode: '1000001' } };
-  const { status, body } = await json(`${url}/orders`, 'POST', order, { 'idempotency-key': randomUUID() });
-  if (status !== 202) throw new Error(`POST /orders answered ${status}`);
-  return (body as { orderId: string }).orderId;
-}
-
-interface Settled {
-  readonly placedAt: string;
-  readonly settledAt?: string;
-  readonly status: string;
-}
-
-export async function whenSettled(url: string, orderId: string): Promise<Settled> {
+export async function whenSettled(client: OrderSagaClient, orderId: string): Promise<Order> {
   for (;;) {
-    const { body } = await json(`${url}/orders/${orderId}`);
-    const order = body as Settled;
-    if (order.settledAt !== undefined) return order;
+    const { body: order } = await client.getOrder(orderId);
+    if (order?.settledAt !== undefined) return order;
     await pause(100);
   }
 }
 
 /** Places `orders` orders from `clients` clients that do nothing else, then waits until all have settled. */
-export async function runLoad(url: string, clients: number, orders: number): Promise<LoadResult> {
+export async function runLoad(api: OrderSagaClient, clients: number, orders: number): Promise<LoadResult> {
   const latencies: number[] = [];
   const ids: string[] = [];
   let left = orders;
@@ -60,15 +53,15 @@ export async function runLoad(url: string, clients: number, orders: number): Pro
     Array.from({ length: clients }, async (_, client) => {
       while (left-- > 0) {
         const before = performance.now();
-        ids.push(await placeOrder(url, `bench-${client}`));
+        ids.push(await placeOrder(api, `bench-${client}`));
         latencies.push(performance.now() - before);
       }
     }),
   );
   const acceptSeconds = (Date.now() - startedAt) / 1000;
   // One after the other: asking for all at once would compete with what is measured.
-  const settled: Settled[] = [];
-  for (const id of ids) settled.push(await whenSettled(url, id));
+  const settled: Order[] = [];
+  for (const id of ids) settled.push(await whenSettled(api, id));
   const wrong = settled.filter(({ status }) => status !== 'CONFIRMED');
   if (wrong.length > 0) throw new Error(`${wrong.length} orders were not confirmed`);
   const settleMs = settled.map(({ placedAt, settledAt }) => Date.parse(settledAt!) - Date.parse(placedAt));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { measureBundles, type BundleResult } from './bundles.ts';
 import { costPerMillion, type CostLine } from './cost.ts';
 import { measureLedger, type StepCost } from './ledger.ts';
-import { json, runLoad, type LoadResult } from './load.ts';
+import { clientOf, runLoad, type LoadResult } from './load.ts';
 import { root, startBenchRuntime } from './runtime.ts';
 
 interface Results {
@@ -34,12 +34,13 @@ async function measure(): Promise<Results> {
   const runtime = await startBenchRuntime();
   try {
     const idle = runtime.memoryMb();
-    await json(`${runtime.url}/admin/stock/coffee`, 'PUT', { available: 1_000_000 });
-    await runLoad(runtime.url, 4, 40);
+    const client = clientOf(runtime.url);
+    await client.putStock('coffee', { available: 1_000_000 });
+    await runLoad(client, 4, 40);
     const load: LoadResult[] = [];
     for (const { clients, orders } of loads) {
       log(`${orders} orders from ${clients} clients …`);
-      load.push(await runLoad(runtime.url, clients, orders));
+      load.push(await runLoad(client, clients, orders));
     }
     const afterLoad = runtime.memoryMb();
     log('units and calls per order …');

@@ -1,7 +1,9 @@
 /** `npm run demo`: tells, against a running local system, what happens to orders when things go right and wrong. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectDemo, type DemoApi, type OrderAnswer } from './api.ts';
+import { ApiProblem } from '../client/http.ts';
+import type { Order, OrderLine, Placement } from '../client/order-saga.ts';
+import { connectDemo, type DemoApi } from './api.ts';
 
 const base = process.env['ORDER_SAGA_URL'] ?? `http://localhost:${process.env['PORT'] ?? '3000'}`;
 const say = (line = ''): void => void process.stdout.write(`${line}\n`);
@@ -11,14 +13,14 @@ const settleWithinMs = 120_000;
 
 interface Scene {
   readonly title: string;
-  readonly order: Readonly<Record<string, unknown>>;
+  readonly order: Placement;
   /** What must have become of it; undefined where two buyers race. */
   readonly expected?: string;
   readonly key?: string;
 }
 
 const price = 1200;
-const line = (sku: string): object => ({ items: [{ sku: `${sku}-${run}`, qty: 1, price }] });
+const line = (sku: string): { items: readonly OrderLine[] } => ({ items: [{ sku: `${sku}-${run}`, qty: 1, price }] });
 
 async function main(): Promise<void> {
   const api = await connectDemo(base);
@@ -27,12 +29,12 @@ async function main(): Promise<void> {
     [`mug-${run}`, 20],
   ]);
   say(`\nOrder Saga at ${base}. Stock: one "last-one", twenty mugs.`);
-  for (const [sku, available] of stock) await api.setStock(sku, available);
+  for (const [sku, available] of stock) await api.client.putStock(sku, { available });
 
   const placed: string[] = [];
-  const tell = async (scene: Scene): Promise<OrderAnswer> => {
+  const tell = async (scene: Scene): Promise<Order> => {
     say(`\n■ ${scene.title}`);
-    const { body } = await api.place(scene.order, scene.key ?? randomUUID());
+    const { body } = await api.client.placeOrder(scene.order, scene.key === undefined ? {} : { idempotencyKey: scene.key });
     const order = await follow(api, body.orderId);
     if (!placed.includes(order.orderId)) placed.push(order.orderId);
     if (scene.expected !== undefined && outcomeOf(order) !== scene.expected) {
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
   say('\n■ Two buyers want the last one, at the same time');
   const buyers = await Promise.all(
     ['ada', 'grace'].map(async (customerId) => {
-      const { body } = await api.place({ customerId, ...line('last-one') }, randomUUID());
+      const { body } = await api.client.placeOrder({ customerId, ...line('last-one') });
       return body.orderId;
     }),
   );
@@ -66,14 +68,17 @@ async function main(): Promise<void> {
   const key = randomUUID();
   const order = { customerId: 'ada', ...line('mug') };
   const first = await tell({ title: 'The same request is sent twice: one order', order, key, expected: 'CONFIRMED' });
-  const again = await api.place(order, key);
+  const again = await api.client.placeOrder(order, { idempotencyKey: key });
+  const replayed = again.headers.get('idempotency-replayed') === 'true';
   say(
-    `    sent again → ${again.status}, the same order ${again.body.orderId === first.orderId ? 'yes' : 'NO'}, marked as a replay ${again.replayed ? 'yes' : 'NO'}`,
+    `    sent again → ${again.status}, the same order ${again.body.orderId === first.orderId ? 'yes' : 'NO'}, marked as a replay ${replayed ? 'yes' : 'NO'}`,
   );
-  const other = await api.place({ ...order, email: 'ada@example.com' }, key);
-  say(`    another body under the same key → ${other.status} (${other.body.detail ?? ''})`);
-  if (again.body.orderId !== first.orderId || !again.replayed || other.status !== 422)
-    throw new Error('a repeated request was not recognised');
+  const other = await api.client
+    .placeOrder({ ...order, email: 'ada@example.com' }, { idempotencyKey: key })
+    .catch((error: unknown) => error);
+  if (!(other instanceof ApiProblem)) throw new Error('another body under the same key was taken');
+  say(`    another body under the same key → ${other.message}`);
+  if (again.body.orderId !== first.orderId || !replayed || other.status !== 422) throw new Error('a repeated request was not recognised');
 
   await tell({
     title: 'The gateway charges, but its answer is lost: it is asked again under the same key, and charges once',
@@ -89,16 +94,17 @@ async function main(): Promise<void> {
   await addUp(api, stock, placed);
 }
 
-const outcomeOf = ({ status, failure }: OrderAnswer): string => failure?.code ?? status;
+const outcomeOf = ({ status, failure }: Order): string => failure?.code ?? status;
 
 /** Prints an order's messages as they are committed, until it settles. */
-async function follow(api: DemoApi, orderId: string): Promise<OrderAnswer> {
+async function follow(api: DemoApi, orderId: string): Promise<Order> {
   say(`    order ${orderId}`);
   const deadline = Date.now() + settleWithinMs;
   let printed = 0;
   for (;;) {
-    const order = await api.order(orderId);
-    const entries = await api.timeline(orderId);
+    const { body: order } = await api.client.getOrder(orderId);
+    const { entries } = (await api.client.getTimeline(orderId)).body;
+    if (!order) throw new Error('an order was asked for without a known ETag, and not sent');
     for (const { type, source, committedAt } of entries.slice(printed)) {
       const after = Date.parse(committedAt) - Date.parse(order.placedAt);
       say(`    ${`+${after} ms`.padStart(10)}  ${type.padEnd(22)} by ${source}`);
@@ -117,15 +123,15 @@ async function follow(api: DemoApi, orderId: string): Promise<OrderAnswer> {
 /** Stock and money of this run, from the tables and the gateway's books. */
 async function addUp(api: DemoApi, stock: ReadonlyMap<string, number>, placed: readonly string[]): Promise<void> {
   say('\n■ Do stock and money add up?');
-  const orders = await Promise.all(placed.map((id) => api.order(id)));
-  const confirmed = orders.filter(({ status }) => status === 'CONFIRMED');
+  const orders = await Promise.all(placed.map(async (id) => (await api.client.getOrder(id)).body));
+  const confirmed = orders.flatMap((order) => (order?.status === 'CONFIRMED' ? order : []));
   let right = true;
   const check = (what: string, holds: boolean): void => {
     right &&= holds;
     say(`    ${holds ? '✓' : '✗'} ${what}`);
   };
   for (const [sku, set] of stock) {
-    const { available, reserved } = await api.stock(sku);
+    const { available, reserved } = (await api.client.getStock(sku)).body;
     check(`${sku}: ${available} available + ${reserved} reserved = ${set} set`, available + reserved === set);
   }
   const ledger = (await api.ledger()).filter(({ orderId }) => placed.includes(orderId));

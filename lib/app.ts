@@ -5,6 +5,7 @@ import { faultVariables, parseFaults, type Faults } from '../lambdas/contract/co
 import { functions } from '../lambdas/contract/functions.ts';
 import type { StageName } from '../lambdas/contract/stages.ts';
 import { bundleFunctions } from './bundle.ts';
+import type { TokenIssuer } from './constructs/service-api.ts';
 import { OrderStack, type ProviderConfig } from './order-stack.ts';
 import { stageConfig } from './stage-config.ts';
 
@@ -17,7 +18,8 @@ export interface OrderAppOptions extends AppProps {
 
 /**
  * The CDK app. Context: `stage` (dev, test, prod; default dev), `paymentUrl`, `paymentSecretId`, `carrierUrl`,
- * `carrierSecretId`, `emailSender`, `alarmEmail`, `faults` (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (set by the local runtime, never for a deployment).
+ * `carrierSecretId`, `emailSender`, `alarmEmail`, `jwtIssuer` with `jwtAudience` (several with commas), `corsOrigins` (with commas), `faults`
+ * (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (`open` or `auth`; set by the local runtime, never for a deployment).
  */
 export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
   const app = new App(props);
@@ -32,6 +34,7 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     if (!URL.canParse(url)) throw new Error(`--context ${name}Url=${url}: is not a URL`);
     return { url, secretId: text(`${name}SecretId`) };
   };
+  const local = text('local');
   const stage = stageConfig(text('stage') ?? 'dev');
   const stack = new OrderStack(app, `OrderSaga-${stage.name}`, {
     description: `Order Saga (${stage.name}): orders through a transactional outbox and a saga`,
@@ -41,10 +44,37 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     carrier: provider('carrier'),
     emailSender: text('emailSender'),
     alarmEmail: text('alarmEmail'),
-    allowGuest: text('local') === 'true',
+    issuer: issuerOf(text('jwtIssuer'), listOf(text('jwtAudience')), local !== undefined),
+    corsOrigins: originsOf(text('corsOrigins')),
+    allowGuest: local === 'open',
     faults: faultsOf(stage.name, text('faults')),
   });
   return { app, stack };
+}
+
+const listOf = (value: string | undefined): string[] =>
+  (value ?? '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+
+/** @throws Error for an issuer without an audience: any token of that issuer would do, whoever it was made for */
+function issuerOf(url: string | undefined, audience: readonly string[], local: boolean): TokenIssuer | undefined {
+  if (url === undefined && audience.length === 0) return undefined;
+  if (url === undefined) throw new Error('--context jwtAudience: needs --context jwtIssuer=https://…');
+  const secure = URL.canParse(url) && (local || new URL(url).protocol === 'https:');
+  if (!secure) throw new Error(`--context jwtIssuer=${url}: must be an https:// URL`);
+  if (audience.length === 0) throw new Error(`--context jwtIssuer=${url}: needs --context jwtAudience=…, for whom tokens must be made`);
+  return { url, audience };
+}
+
+/** @throws Error for an entry that is no origin */
+function originsOf(value: string | undefined): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  const origins = listOf(value);
+  const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
+  if (wrong !== undefined) throw new Error(`--context corsOrigins: ${wrong} is not an origin such as https://shop.example`);
+  return origins;
 }
 
 /** @throws Error for prod, and for faults that only the local runtime can make */

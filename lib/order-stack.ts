@@ -1,6 +1,7 @@
 import { ArnFormat, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { variablesOf, type Faults } from '../lambdas/contract/core/faults.ts';
+import { corsHeaders, operations, type OperationName } from '../lambdas/contract/api.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import { topology, type Consumer as ConsumerName } from '../lambdas/contract/routes.ts';
 import { tables } from '../lambdas/contract/tables.ts';
@@ -8,7 +9,7 @@ import { Consumer } from './constructs/consumer.ts';
 import { everyMinute } from './constructs/every-minute.ts';
 import { Outbox } from './constructs/outbox.ts';
 import { OwnedTable } from './constructs/owned-table.ts';
-import { ServiceApi } from './constructs/service-api.ts';
+import { ServiceApi, type TokenIssuer } from './constructs/service-api.ts';
 import { ServiceFunction, type ServiceFunctionProps } from './constructs/service-function.ts';
 import { addAlarms } from './observability/alarms.ts';
 import { addDashboard } from './observability/dashboard.ts';
@@ -32,6 +33,10 @@ export interface OrderStackProps extends StackProps {
   readonly emailSender?: string | undefined;
   /** Subscribed to the alarms. */
   readonly alarmEmail?: string | undefined;
+  /** Who issues customers' tokens; without one, their routes demand IAM and callers name the customer. */
+  readonly issuer?: TokenIssuer | undefined;
+  /** Web origins that may call the API, in place of the stage's. */
+  readonly corsOrigins?: readonly string[] | undefined;
   /** Whether orders may leave out the customer: on a laptop only. */
   readonly allowGuest: boolean;
   /** Faults that functions inject into themselves; none by default, and none on prod. */
@@ -125,9 +130,11 @@ export class OrderStack extends Stack {
     relay.allow(['dynamodb:Query'], `${orders.tableArn}/index/open`);
 
     // HTTP
+    const customerFrom = { CUSTOMER_FROM: props.issuer ? 'token' : 'request' };
     const placeOrder = this.#function('place-order', props, {
       ORDERS_TABLE: orders.tableName,
       ...outbox.senderEnvironment,
+      ...customerFrom,
       ALLOW_GUEST: String(props.allowGuest),
     });
     placeOrder.allow(['dynamodb:PutItem'], orders.tableArn);
@@ -136,10 +143,11 @@ export class OrderStack extends Stack {
       ORDERS_TABLE: orders.tableName,
       OUTBOX_TABLE: outbox.table.tableName,
       ORDER_VIEW_TABLE: orderView.tableName,
+      ...customerFrom,
     });
     queryOrders.allow(['dynamodb:GetItem'], orders.tableArn);
     queryOrders.allow(['dynamodb:Query'], outbox.table.tableArn, orderView.tableArn);
-    const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, ...outbox.senderEnvironment });
+    const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, ...outbox.senderEnvironment, ...customerFrom });
     cancel.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
     outbox.grantCommit(cancel);
     const sweep = this.#function('order-sweep', props, {
@@ -159,19 +167,23 @@ export class OrderStack extends Stack {
     stockAdmin.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], inventory.tableArn);
     const health = this.#function('health', props, {});
 
+    const httpFunctions: Record<(typeof operations)[OperationName]['function'], ServiceFunction> = {
+      'place-order': placeOrder,
+      'query-orders': queryOrders,
+      'order-cancel': cancel,
+      'stock-admin': stockAdmin,
+      health,
+    };
     const { api } = new ServiceApi(this, 'Http', {
       stage,
       routes: {
-        'POST /orders': { function: placeOrder },
-        'GET /orders': { function: queryOrders, throttleShare: 0.5 },
-        'GET /orders/{id}': { function: queryOrders, throttleShare: 0.5 },
-        'GET /orders/{id}/timeline': { function: queryOrders, throttleShare: 0.25 },
-        'POST /orders/{id}/cancel': { function: cancel },
-        'GET /admin/stock/{sku}': { function: stockAdmin, throttleShare: 0.25 },
-        'PUT /admin/stock/{sku}': { function: stockAdmin, throttleShare: 0.25 },
-        'GET /health': { function: health, open: true },
-        $default: { function: health },
+        ...Object.fromEntries(
+          Object.values(operations).map(({ function: name, route, ...rest }) => [route, { function: httpFunctions[name], ...rest }]),
+        ),
+        $default: { function: health, access: 'operator' },
       },
+      issuer: props.issuer,
+      cors: { origins: props.corsOrigins ?? stage.corsOrigins, ...corsHeaders },
     });
 
     const observed = {

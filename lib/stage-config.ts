@@ -17,6 +17,8 @@ export interface StageConfig {
   readonly maximumConcurrency: number | undefined;
   /** What the API takes: requests a second, and how many at once beyond that. The gateway answers 429 to the rest. */
   readonly throttle: { readonly ratePerSecond: number; readonly burst: number };
+  /** Web origins whose pages may call the API, where `--context corsOrigins` names no others. */
+  readonly corsOrigins: readonly string[];
   /** Whether alarms and their topic are created. The dashboard always is. */
   readonly alarms: boolean;
   /** Whether payment and shipping may run on the sandbox providers. */
@@ -35,6 +37,8 @@ export const stages: Readonly<Record<StageName, StageConfig>> = {
     pointInTimeRecovery: false,
     maximumConcurrency: 5,
     throttle: { ratePerSecond: 50, burst: 100 },
+    // Vite's development server.
+    corsOrigins: ['http://localhost:5173'],
     alarms: true,
     sandboxAllowed: true,
   },
@@ -48,6 +52,7 @@ export const stages: Readonly<Record<StageName, StageConfig>> = {
     pointInTimeRecovery: false,
     maximumConcurrency: 5,
     throttle: { ratePerSecond: 50, burst: 100 },
+    corsOrigins: [],
     alarms: false,
     sandboxAllowed: true,
   },
@@ -61,6 +66,7 @@ export const stages: Readonly<Record<StageName, StageConfig>> = {
     pointInTimeRecovery: true,
     maximumConcurrency: undefined,
     throttle: { ratePerSecond: 1000, burst: 2000 },
+    corsOrigins: [],
     alarms: true,
     sandboxAllowed: false,
   },

@@ -18,7 +18,7 @@ export interface Assembly {
 export async function synthesize(stage: StageName, outdir: string, context: Readonly<Record<string, string>>): Promise<Assembly> {
   process.env['CDK_VALIDATION'] = 'false';
   const { orderApp } = await import('../lib/app.ts');
-  const { app, stack } = orderApp({ outdir, nag: false, context: { ...context, stage, local: 'true' } });
+  const { app, stack } = orderApp({ outdir, nag: false, context: { ...context, stage } });
   app.synth();
   const read = (file: string): unknown => JSON.parse(readFileSync(join(outdir, file), 'utf8'));
   const manifest = read(`${stack.artifactId}.assets.json`) as {

@@ -1,6 +1,7 @@
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { URL } from 'node:url';
 import { needsOf, type Iam } from './iam.ts';
+import { accessKeyOf, isSigned, type SignedRequest } from './signature.ts';
 import { faultyAnswer, splitBatch, type FaultBoard } from './faults.ts';
 
 /** What one function asked of AWS, by operation. Units as AWS bills them; they are counted while metering is on. */
@@ -22,11 +23,17 @@ export interface AwsProxy {
   stop(): Promise<void>;
 }
 
+/** Whose calls are these, and the secret that proves it. */
+export interface FunctionIdentity {
+  readonly name: string;
+  readonly secret: string;
+}
+
 export interface AwsProxyOptions {
   readonly dynamoDb: string;
   readonly sqs: string;
   /** Access key id → function. */
-  readonly identities: ReadonlyMap<string, string>;
+  readonly identities: ReadonlyMap<string, FunctionIdentity>;
   readonly faults: FaultBoard;
 }
 
@@ -42,23 +49,29 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => forward(incoming, Buffer.concat(chunks), outgoing));
+    incoming.on('end', () => void forward(incoming, Buffer.concat(chunks), outgoing));
   });
   // Frozen environments cannot notice that a connection was closed; theirs stay open.
   server.keepAliveTimeout = 0;
   server.requestTimeout = 0;
 
-  function forward(incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse): void {
+  async function forward(incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse): Promise<void> {
     const target = String(incoming.headers['x-amz-target'] ?? '');
     const upstream = target.startsWith('DynamoDB') ? options.dynamoDb : target.startsWith('AmazonSQS') ? options.sqs : undefined;
     if (upstream === undefined) {
       const message = `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}`;
       return answer(outgoing, 400, { __type: 'UnknownOperationException', message });
     }
-    const caller = callerOf(incoming, options.identities);
+    const identity = options.identities.get(accessKeyOf(incoming.headers) ?? '');
+    const caller = identity?.name ?? outsider;
+    const service = upstream === options.dynamoDb ? 'dynamodb' : 'sqs';
+    if (identity && !(await isSigned(signedParts(incoming, body), service, identity.secret))) {
+      const message = 'The request signature we calculated does not match the signature you provided.';
+      return answer(outgoing, 400, { __type: 'com.amazon.coral.service#InvalidSignatureException', message });
+    }
     const operation = target.slice(target.indexOf('.') + 1);
     const asked = caller === outsider ? {} : (JSON.parse(body.toString('utf8')) as Record<string, unknown>);
-    const refusal = authorize(proxy.iam, caller, upstream === options.dynamoDb ? 'dynamodb' : 'sqs', operation, asked);
+    const refusal = authorize(proxy.iam, caller, service, operation, asked);
     if (refusal !== undefined) {
       return answer(outgoing, 400, { __type: 'com.amazon.coral.service#AccessDeniedException', Message: refusal, message: refusal });
     }
@@ -159,9 +172,8 @@ export function closeServer(server: Server): Promise<void> {
 
 const outsider = 'outside';
 
-function callerOf(incoming: IncomingMessage, identities: ReadonlyMap<string, string>): string {
-  const key = /Credential=([^/]+)\//.exec(incoming.headers.authorization ?? '')?.[1];
-  return (key === undefined ? undefined : identities.get(key)) ?? outsider;
+function signedParts({ method = '', url: target = '/', headers }: IncomingMessage, body: Buffer): SignedRequest {
+  return { method, target, headers, body };
 }
 
 function askForCapacity(body: Buffer): Buffer {

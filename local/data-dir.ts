@@ -1,11 +1,22 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { identitiesFile } from './identities.ts';
 import { StartProblem } from './problem.ts';
 import { commandOf } from './processes.ts';
 
 const lockName = 'runtime.pid';
 /** What a data directory may hold; `--fresh` deletes nothing else. */
-const ours = new Set([lockName, 'dynamodb', 'sqs', 'checkpoints.json', 'checkpoints.json.new', 'processes', 'app', 'reload']);
+const ours = new Set([
+  lockName,
+  'dynamodb',
+  'sqs',
+  'checkpoints.json',
+  'checkpoints.json.new',
+  identitiesFile,
+  'processes',
+  'app',
+  'reload',
+]);
 
 /**
  * Takes a data directory for this process.

@@ -19,6 +19,8 @@ export interface LocalOptions {
   readonly context: Readonly<Record<string, string>>;
   /** Faults that are on from the start. */
   readonly faults: Faults;
+  /** Whether the template's authorizers are enforced: `jwt` with an issuer for customers, `iam` without one. */
+  readonly auth: 'off' | 'jwt' | 'iam';
   /** Reloads a function when its source changes. */
   readonly watch: boolean;
 }
@@ -30,6 +32,8 @@ export const usage = `npm start -- [options]
   --fresh               start from nothing: delete what is there
   --stage <name>        dev | test: whose durations to use            (default dev)
   --context <key=value> as for cdk: paymentUrl=…, carrierUrl=…, emailSender=…
+  --auth[=iam]          let nobody in whom the template does not: tokens of a local issuer (npm run token) for customers, IAM for the rest;
+                        with =iam no issuer, and IAM everywhere. Default: everyone is let in
   --fault <f.x=value>   inject a fault: inventory.failRate=0.3, payment.delayMs=500, … (docs/local.md)
   --verbose             print every log line of every function
   --help
@@ -41,7 +45,8 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
   let values;
   try {
     ({ values } = parseArgs({
-      args: [...args],
+      // Alone it means jwt: parseArgs knows no option whose value may be left out.
+      args: args.map((arg) => (arg === '--auth' ? '--auth=jwt' : arg)),
       strict: true,
       allowPositionals: false,
       options: {
@@ -50,6 +55,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
         verbose: { type: 'boolean', default: false },
         stage: { type: 'string', default: 'dev' },
         context: { type: 'string', multiple: true, default: [] },
+        auth: { type: 'string', default: 'off' },
         fault: { type: 'string', multiple: true, default: [] },
         watch: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -64,6 +70,8 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
   const stage = stageNames.find((name) => name === values.stage);
   if (!stage) throw new StartProblem(`--stage ${values.stage}: must be one of ${stageNames.join(', ')}`);
   if (stage === 'prod') throw new StartProblem('--stage prod: takes real money; the local runtime runs dev and test');
+  const auth = (['off', 'jwt', 'iam'] as const).find((mode) => mode === values.auth);
+  if (!auth) throw new StartProblem(`--auth=${values.auth}: must be jwt or iam`);
   return {
     port: Number(port),
     dataDir: resolve(values['data-dir']),
@@ -72,6 +80,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     stage,
     context: Object.fromEntries(values.context.map(contextEntry)),
     faults: faultsOf(values.fault),
+    auth,
     watch: values.watch,
   };
 }

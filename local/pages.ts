@@ -2,6 +2,7 @@ import type { Assembly } from './assembly.ts';
 import { faultsFrom } from '../lambdas/contract/core/faults.ts';
 import type { AwsProxy } from './aws-proxy.ts';
 import type { Iam } from './iam.ts';
+import { issuerPath, type Identities } from './identities.ts';
 import type { FaultBoard } from './faults.ts';
 import type { FunctionPool } from './functions/pool.ts';
 import type { LocalPages } from './gateway/server.ts';
@@ -14,6 +15,7 @@ export interface PagesContext {
   readonly proxy: AwsProxy;
   readonly faults: FaultBoard;
   readonly iam: Iam;
+  readonly identities: Identities;
   readonly pools: readonly FunctionPool[];
   readonly metrics: MetricCollector;
   /** Function → init times in ms. */
@@ -28,11 +30,13 @@ export interface PagesContext {
  *   GET  /_local/usage              AWS calls and capacity by function, operation and table; DELETE starts over, PUT turns metering on
  *   GET  /_local/faults             the faults that are on, and how often each struck; PUT puts others in their place, DELETE none
  *   GET  /_local/iam                grants that nothing has used since the start, and what was refused
+ *   GET  /_local/issuer/…           with --auth: the local issuer's OpenID configuration and public key
  *   GET  /_local/functions          environments and invocations
  *   POST /_local/functions/{name}   invokes a function with the body as its event
  */
 export function localPages(context: PagesContext): LocalPages {
-  const { assembly, values, proxy, faults, iam, pools, metrics, inits } = context;
+  const { assembly, values, proxy, faults, iam, identities, pools, metrics, inits } = context;
+  const { issuer } = identities;
   const shownFaults = () => ({ status: 200, body: { faults: faults.all, struck: faults.counts } });
   return async (method, path, body) => {
     const name = /^\/_local\/functions\/([\w-]+)$/.exec(path)?.[1];
@@ -78,6 +82,10 @@ export function localPages(context: PagesContext): LocalPages {
       }
       case 'GET /_local/iam':
         return { status: 200, body: { unused: iam.grants().filter(({ used }) => !used), denied: iam.denials } };
+      case `GET ${issuerPath}/.well-known/openid-configuration`:
+        return issuer && { status: 200, body: { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks.json` } };
+      case `GET ${issuerPath}/jwks.json`:
+        return issuer && { status: 200, body: issuer.jwks };
       case 'GET /_local/functions':
         return {
           status: 200,

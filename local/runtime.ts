@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { synthesize, type Assembly } from './assembly.ts';
-import { startAwsProxy, type AwsProxy } from './aws-proxy.ts';
+import { startAwsProxy, type AwsProxy, type FunctionIdentity } from './aws-proxy.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { logReader, type Print } from './console.ts';
 import { openDataDir } from './data-dir.ts';
@@ -11,11 +11,15 @@ import { Iam } from './iam.ts';
 import { FaultBoard } from './faults.ts';
 import { FunctionPool } from './functions/pool.ts';
 import { functionValues, resolveFunctions } from './functions/resolve.ts';
+import { authorizersOf, type Authorities } from './gateway/authorizers.ts';
+import type { CorsConfiguration } from './gateway/cors.ts';
 import type { GatewayRoute } from './gateway/routes.ts';
 import { startGateway, type Gateway } from './gateway/server.ts';
+import { Identities, issuerPath, localAudience } from './identities.ts';
 import { MetricCollector } from './metrics.ts';
 import type { LocalOptions } from './options.ts';
 import { localPages } from './pages.ts';
+import { freePort } from './ports.ts';
 import { StartProblem } from './problem.ts';
 import { Processes } from './processes.ts';
 import { watchSources } from './reload.ts';
@@ -53,14 +57,18 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
   try {
     const appDir = join(dataDir, 'app');
     rmSync(appDir, { recursive: true, force: true });
+    const ids = new Identities(dataDir);
+    // The issuer's address is in the template: the port must be known before it is made.
+    const port = options.port === 0 && options.auth === 'jwt' ? await freePort() : options.port;
+    const issuer = options.auth === 'jwt' ? await ids.issueUnder(`http://localhost:${port}${issuerPath}`) : undefined;
     const [assembly, dynamoDb, sqs] = await allOrNone([
-      synthesize(stage, appDir, options.context),
+      synthesize(stage, appDir, contextOf(options, issuer)),
       connectDynamoDb(dataDir, processes, fresh),
       connectSqs(dataDir, processes, fresh),
     ]);
     checkTypes(assembly.template);
 
-    const identities = new Map<string, string>();
+    const identities = new Map<string, FunctionIdentity>();
     const faults = new FaultBoard(options.faults);
     const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults });
     stops.push(() => proxy.stop());
@@ -68,13 +76,14 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
 
     const metrics = new MetricCollector();
     const inits = new Map<string, number[]>();
-    const pools = startPools(assembly, values, proxy, processes, identities, {
+    const pools = startPools(assembly, values, proxy, processes, ids, {
       onLine: logReader(print, metrics, options.verbose),
       onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
       variables: (name) => faults.variables(name),
     });
     const iam = new Iam(assembly.template, values, new Map([...pools].map(([logicalId, { fn }]) => [logicalId, fn.name])));
     proxy.iam = iam;
+    for (const { fn } of pools.values()) identities.set(fn.identity, fn);
     await Promise.all([...pools.values()].map((pool) => pool.prewarm())).catch((error: unknown) => {
       throw new StartProblem(`a function does not start: ${(error as Error).message}`);
     });
@@ -82,11 +91,12 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const checkpoints = new Checkpoints(dataDir);
     const onProblem = (what: string): void => print(`          ${what}`);
     // The pages read the resources' values when they are asked: the API's own URL joins them once the gateway has a port.
-    const pages = localPages({ assembly, values, proxy, iam, faults, pools: [...pools.values()], metrics, inits });
+    const pages = localPages({ assembly, values, proxy, iam, faults, identities: ids, pools: [...pools.values()], metrics, inits });
     const gateway = await startGateway({
-      port: options.port,
-      routes: routesOf(assembly, values, pools),
+      port,
+      routes: routesOf(assembly, values, pools, options.auth === 'off' ? undefined : { identities: ids, iam, functions: namesOf(pools) }),
       pages,
+      cors: corsOf(assembly),
     });
     stops.push(() => gateway.stop());
     setApiEndpoint(assembly, values, gateway);
@@ -168,14 +178,11 @@ function startPools(
   values: ReadonlyMap<string, ResourceValues>,
   proxy: AwsProxy,
   processes: Processes,
-  identities: Map<string, string>,
+  identities: Identities,
   hooks: ConstructorParameters<typeof FunctionPool>[3],
 ): Map<string, FunctionPool> {
   return new Map(
-    resolveFunctions(assembly, values).map((fn) => {
-      identities.set(fn.identity, fn.name);
-      return [fn.logicalId, new FunctionPool(fn, proxy.url, processes, hooks)];
-    }),
+    resolveFunctions(assembly, values, identities).map((fn) => [fn.logicalId, new FunctionPool(fn, proxy.url, processes, hooks)]),
   );
 }
 
@@ -183,8 +190,10 @@ function routesOf(
   assembly: Assembly,
   values: ReadonlyMap<string, ResourceValues>,
   pools: ReadonlyMap<string, FunctionPool>,
+  authorities: Authorities | undefined,
 ): GatewayRoute[] {
   const { template } = assembly;
+  const authorizers = authorities && authorizersOf(template, values, authorities);
   const integrations = new Map(
     resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(([id, raw]) => [
       id,
@@ -201,8 +210,25 @@ function routesOf(
       key: String(raw['RouteKey']),
       pool,
       permitted: isPermitted(template, values, pool.fn.logicalId, 'apigateway.amazonaws.com'),
+      authorize: authorizers?.get(id),
     };
   });
+}
+
+/** Access key → function. */
+function namesOf(pools: ReadonlyMap<string, FunctionPool>): Map<string, string> {
+  return new Map([...pools.values()].map(({ fn }) => [fn.identity, fn.name]));
+}
+
+function corsOf({ template }: Assembly): CorsConfiguration {
+  const [[, { CorsConfiguration }] = ['', {}]] = resourcesOf(template, 'AWS::ApiGatewayV2::Api');
+  return CorsConfiguration ?? {};
+}
+
+/** What the CDK app is told beside what the user says. An issuer of the user's own goes before the local one. */
+function contextOf({ auth, context }: LocalOptions, issuer: string | undefined): Record<string, string> {
+  const local = { local: auth === 'off' ? 'open' : 'auth' };
+  return issuer === undefined ? { ...context, ...local } : { jwtIssuer: issuer, jwtAudience: localAudience, ...context, ...local };
 }
 
 function setApiEndpoint(assembly: Assembly, values: Map<string, ResourceValues>, gateway: Gateway): void {

@@ -24,6 +24,7 @@ const knownTypes: Readonly<Record<string, 'runs' | 'inert'>> = {
   'AWS::Events::Rule': 'runs',
   'AWS::ApiGatewayV2::Api': 'runs',
   'AWS::ApiGatewayV2::Route': 'runs',
+  'AWS::ApiGatewayV2::Authorizer': 'runs',
   'AWS::ApiGatewayV2::Integration': 'runs',
   'AWS::ApiGatewayV2::Stage': 'inert',
   'AWS::SQS::QueuePolicy': 'runs',

@@ -16,6 +16,9 @@ const flag = z
 const sender = { OUTBOX_TABLE: text, OUTBOX_INDEX_PENDING: flag };
 const participant = { ...consumer, ...sender };
 
+/** Whose orders a caller may reach: `token`: those of its token's `sub`; `request`: the caller came in by IAM and names the customer. */
+const customerFrom = { CUSTOMER_FROM: z.enum(['token', 'request']) };
+
 /** `{"inventory": "https://…"}`: consumer → queue URL. */
 const queueUrls = z
   .string()
@@ -42,13 +45,13 @@ export const functions = {
     entry: 'lambdas/place-order/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ...sender, ORDERS_TABLE: text, ALLOW_GUEST: flag }),
+    environment: z.object({ ...base, ...sender, ...customerFrom, ORDERS_TABLE: text, ALLOW_GUEST: flag }),
   },
   'query-orders': {
     entry: 'lambdas/query-orders/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
+    environment: z.object({ ...base, ...customerFrom, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
   },
   'stock-admin': {
     entry: 'lambdas/stock-admin/main.ts',
@@ -84,7 +87,7 @@ export const functions = {
     entry: 'lambdas/order-saga/cancel-main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ...sender, ORDERS_TABLE: text }),
+    environment: z.object({ ...base, ...sender, ...customerFrom, ORDERS_TABLE: text }),
   },
   'order-sweep': {
     entry: 'lambdas/order-saga/sweep-main.ts',

@@ -38,11 +38,10 @@ export const customerIdSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:@|-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit');
 
-/** One line of an order. `price` is the price of one piece in the currency's minor unit. */
 export const orderLineSchema = z.strictObject({
-  sku: skuSchema,
-  qty: z.int().min(1),
-  price: z.int().min(0),
+  sku: skuSchema.describe('Stock keeping unit.'),
+  qty: z.int().min(1).describe('Pieces.'),
+  price: z.int().min(0).describe('Of one piece, in the currency’s minor unit.'),
 });
 export type OrderLine = z.infer<typeof orderLineSchema>;
 
@@ -50,16 +49,16 @@ export type OrderLine = z.infer<typeof orderLineSchema>;
 export const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'must be three letters of ISO 4217, such as JPY');
 
 /**
- * Text of a person: any letter of any script, but no control character, noncharacter or lone surrogate.
+ * Text of a person: 1 to `maxLength` code points of any script, but no control character, noncharacter or lone surrogate.
  * Those break terminals, CSV exports and some carriers, and no name contains them.
  */
 export const textSchema = (maxLength: number): z.ZodString =>
   z
     .string()
-    .min(1)
-    .max(maxLength)
-    .refine((text) => text.isWellFormed(), 'contains a lone surrogate')
-    .refine((text) => !/[\p{Cc}\p{Noncharacter_Code_Point}]/u.test(text), 'contains a control character or noncharacter');
+    .regex(
+      new RegExp(String.raw`^[^\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]{1,${maxLength}}$`, 'u'),
+      `must be 1 to ${maxLength} characters, none of them a control character, noncharacter or lone surrogate`,
+    );
 
 export const shipToSchema = z.strictObject({
   name: textSchema(100).optional(),
@@ -132,6 +131,7 @@ export function orderIdOf(customerId: string, idempotencyKey: string): string {
 }
 
 export const orderIdPattern = /^ord_[0-9A-HJKMNP-TV-Z]{26}$/;
+export const orderIdSchema = z.string().regex(orderIdPattern, 'must be an order id');
 
 /** Fair-queue group of a customer: a hash, because MessageGroupId is at most 128 characters and visible to operators. */
 export function groupIdOf(customerId: string): string {

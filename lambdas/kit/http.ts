@@ -1,7 +1,13 @@
 import middy from '@middy/core';
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type {
+  APIGatewayProxyEventV2,
+  APIGatewayProxyEventV2WithJWTAuthorizer,
+  APIGatewayProxyStructuredResultV2,
+  Context,
+} from 'aws-lambda';
 import * as z from 'zod';
 import { describeError, TransientError, classify } from '../contract/core/errors.ts';
+import { commonProblems, correlationIdPattern, problemType, type ProblemDefinition } from '../contract/core/http.ts';
 import { duplicateKey } from './json.ts';
 import type { InjectedFaults } from './faults.ts';
 import { flushTelemetry, type Telemetry } from './telemetry.ts';
@@ -13,33 +19,25 @@ export interface FieldProblem {
   readonly message: string;
 }
 
-/** An answer that is a problem document (RFC 9457). `type` is `urn:problem:` and a stable slug. */
+/** An answer that is a problem document (RFC 9457). */
 export class Problem extends Error {
   override readonly name = 'Problem';
-  readonly status: number;
-  readonly slug: string;
-  readonly title: string;
+  readonly definition: ProblemDefinition;
   readonly fields: readonly FieldProblem[];
-  readonly retryAfterSeconds: number | undefined;
 
+  /** @param detail what is wrong this time; by default the kind's title, or the fields with their messages */
   constructor(
-    status: number,
-    slug: string,
-    title: string,
-    options: { detail?: string; fields?: readonly FieldProblem[]; retryAfterSeconds?: number; cause?: unknown } = {},
+    definition: ProblemDefinition,
+    { detail, fields = [], cause }: { detail?: string; fields?: readonly FieldProblem[]; cause?: unknown } = {},
   ) {
-    super(options.detail ?? title, { cause: options.cause });
-    this.status = status;
-    this.slug = slug;
-    this.title = title;
-    this.fields = options.fields ?? [];
-    this.retryAfterSeconds = options.retryAfterSeconds;
+    super(detail ?? (fields.map(({ field, message }) => `${field}: ${message}`).join('; ') || definition.title), { cause });
+    this.definition = definition;
+    this.fields = fields;
   }
 }
 
 export function invalid(fields: readonly FieldProblem[]): Problem {
-  const detail = fields.map(({ field, message }) => `${field}: ${message}`).join('; ');
-  return new Problem(400, 'invalid-request', 'The request is invalid', { detail, fields });
+  return new Problem(commonProblems.invalidRequest, { fields });
 }
 
 export interface HttpRequest {
@@ -52,6 +50,8 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly correlationId: string;
+  /** `sub` of the token that the gateway has verified; undefined where IAM let the caller in, who is trusted to name the customer. */
+  readonly subject: string | undefined;
   /** The body's text. @throws Problem 400 when it is not UTF-8, 413 when it is too large */
   text(maxBytes: number): string;
 }
@@ -67,15 +67,20 @@ export interface HttpResponse {
 
 export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
 
+/** Whether a caller may know of what belongs to `owner`. */
+export function isFor({ subject }: HttpRequest, owner: string): boolean {
+  return subject === undefined || subject === owner;
+}
+
 export interface HttpOptions {
   /** Route key → handler. `$default` gets what no route matches. */
   readonly routes: Readonly<Record<string, HttpHandler>>;
   readonly telemetry: Telemetry;
   readonly world: World;
   readonly faults: InjectedFaults;
+  /** What the subject of a token must be. Where it is given, a request without such a subject is refused, whatever let it in. */
+  readonly subject?: z.ZodString | undefined;
 }
-
-const correlationPattern = /^[!-~]{1,128}$/;
 
 /** A Lambda handler for routes of an HTTP API (payload format 2.0). Whatever happens, the answer is JSON or a problem document. */
 export function createHttpHandler(
@@ -87,21 +92,21 @@ export function createHttpHandler(
     .handler(async (event) => {
       const startedAt = world.now();
       const given = event.headers['x-correlation-id'];
-      const correlationId = given !== undefined && correlationPattern.test(given) ? given : world.newId();
+      const correlationId = given !== undefined && correlationIdPattern.test(given) ? given : world.newId();
       let response: HttpResponse;
       let failure: string | undefined;
       try {
         if (given !== undefined && given !== correlationId) {
           throw invalid([{ field: 'header:x-correlation-id', message: 'must be 1 to 128 visible ASCII characters' }]);
         }
-        const request = requestOf(event, correlationId);
+        const request = requestOf(event, correlationId, options.subject && subjectOf(event, options.subject));
         const handler = options.routes[request.routeKey];
-        if (!handler) throw new Problem(404, 'not-found', 'There is no such resource');
+        if (!handler) throw new Problem(commonProblems.notFound);
         await options.faults.before();
         response = await handler(request);
       } catch (error) {
         const problem = problemOf(error);
-        if (problem.status >= 500) failure = describeError(error);
+        if (problem.definition.status >= 500) failure = describeError(error);
         response = responseOf(problem, correlationId);
       }
       const fields = {
@@ -129,7 +134,14 @@ export function createHttpHandler(
     });
 }
 
-function requestOf(event: APIGatewayProxyEventV2, correlationId: string): HttpRequest {
+function subjectOf(event: APIGatewayProxyEventV2, schema: z.ZodString): string {
+  const { authorizer } = (event as Partial<APIGatewayProxyEventV2WithJWTAuthorizer>).requestContext ?? {};
+  const subject = schema.safeParse(authorizer?.jwt?.claims?.['sub']);
+  if (!subject.success) throw new Problem(commonProblems.unusableSubject);
+  return subject.data;
+}
+
+function requestOf(event: APIGatewayProxyEventV2, correlationId: string, subject: string | undefined): HttpRequest {
   return {
     routeKey: event.routeKey,
     method: event.requestContext.http.method,
@@ -138,6 +150,7 @@ function requestOf(event: APIGatewayProxyEventV2, correlationId: string): HttpRe
     query: (event.queryStringParameters ?? {}) as Record<string, string>,
     headers: event.headers as Record<string, string>,
     correlationId,
+    subject,
     text: (maxBytes) => bodyText(event, maxBytes),
   };
 }
@@ -145,7 +158,7 @@ function requestOf(event: APIGatewayProxyEventV2, correlationId: string): HttpRe
 function bodyText(event: APIGatewayProxyEventV2, maxBytes: number): string {
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.length > maxBytes) {
-    throw new Problem(413, 'body-too-large', 'The request body is too large', {
+    throw new Problem(commonProblems.bodyTooLarge, {
       detail: `body: ${bytes.length} bytes, at most ${maxBytes} are accepted`,
       fields: [{ field: 'body', message: `must be at most ${maxBytes} bytes` }],
     });
@@ -153,10 +166,7 @@ function bodyText(event: APIGatewayProxyEventV2, maxBytes: number): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new Problem(400, 'malformed-body', 'The request body is not UTF-8', {
-      cause,
-      fields: [{ field: 'body', message: 'is not UTF-8' }],
-    });
+    throw new Problem(commonProblems.malformedBody, { cause, fields: [{ field: 'body', message: 'is not UTF-8' }] });
   }
 }
 
@@ -168,16 +178,14 @@ export function readJson<Schema extends z.ZodType>(
 ): { received: unknown; value: z.infer<Schema> } {
   const contentType = request.headers['content-type'];
   if (contentType !== undefined && !/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType)) {
-    throw new Problem(415, 'unsupported-media-type', 'The request body must be JSON', {
-      detail: 'header:content-type: must be application/json',
+    throw new Problem(commonProblems.unsupportedMediaType, {
       fields: [{ field: 'header:content-type', message: 'must be application/json' }],
     });
   }
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     // A few compressed kilobytes can be gigabytes; an order needs none of it.
-    throw new Problem(415, 'unsupported-media-type', 'The request body must not be compressed', {
-      detail: 'header:content-encoding: must be absent or identity',
+    throw new Problem(commonProblems.unsupportedMediaType, {
       fields: [{ field: 'header:content-encoding', message: 'must be absent or identity' }],
     });
   }
@@ -187,11 +195,7 @@ export function readJson<Schema extends z.ZodType>(
     received = JSON.parse(text);
   } catch (cause) {
     const message = text.trim() === '' ? 'is empty' : 'is not JSON';
-    throw new Problem(400, 'malformed-body', 'The request body is not JSON', {
-      cause,
-      detail: `body: ${message}`,
-      fields: [{ field: 'body', message }],
-    });
+    throw new Problem(commonProblems.malformedBody, { cause, fields: [{ field: 'body', message }] });
   }
   const twice = duplicateKey(text);
   if (twice !== undefined)
@@ -220,29 +224,23 @@ function problemOf(error: unknown): Problem {
   const verdict = classify(error);
   // What contention or throttling stopped may be tried again by the client, under the same key.
   if (error instanceof TransientError || (verdict.class === 'transient' && verdict.reason !== 'unknown')) {
-    return new Problem(503, 'try-again', 'The service is busy', {
-      detail: 'nothing was changed; send the same request again',
-      retryAfterSeconds: 1,
-      cause: error,
-    });
+    return new Problem(commonProblems.tryAgain, { detail: 'nothing was changed; send the same request again', cause: error });
   }
-  return new Problem(500, 'internal', 'Something went wrong on our side', {
-    detail: 'the failure is logged under the correlation id',
-    cause: error,
-  });
+  return new Problem(commonProblems.internal, { detail: 'the failure is logged under the correlation id', cause: error });
 }
 
-function responseOf(problem: Problem, correlationId: string): HttpResponse {
+function responseOf({ definition, message, fields }: Problem, correlationId: string): HttpResponse {
+  const { status, slug, title, retryAfterSeconds } = definition;
   return {
-    status: problem.status,
-    outcome: problem.slug,
-    ...(problem.retryAfterSeconds === undefined ? {} : { headers: { 'retry-after': String(problem.retryAfterSeconds) } }),
+    status,
+    outcome: slug,
+    ...(retryAfterSeconds === undefined ? {} : { headers: { 'retry-after': String(retryAfterSeconds) } }),
     body: {
-      type: `urn:problem:${problem.slug}`,
-      title: problem.title,
-      status: problem.status,
-      detail: problem.message,
-      ...(problem.fields.length > 0 ? { errors: problem.fields } : {}),
+      type: problemType(definition),
+      title,
+      status,
+      detail: message,
+      ...(fields.length > 0 ? { errors: fields } : {}),
       correlationId,
     },
   };

@@ -1,8 +1,10 @@
 import type { Environment } from '../contract/functions.ts';
 import { orderIdPattern, type Order } from '../contract/order.ts';
+import { problems } from '../contract/problems.ts';
+import { subjectSchemaOf } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { createHttpHandler, Problem, type HttpHandler } from '../kit/http.ts';
+import { createHttpHandler, isFor, Problem, type HttpHandler } from '../kit/http.ts';
 import { messageMaker } from '../kit/message.ts';
 import { commitsTo, type Connections } from '../kit/wiring.ts';
 import { advance, type Saga } from './advance.ts';
@@ -21,18 +23,23 @@ export function createHandler(environment: Environment<'order-cancel'>, connecti
     const id = request.params['id'] ?? '';
     const load = async (): Promise<Order> => {
       const order = orderIdPattern.test(id) ? await findOrder(saga.store, id) : undefined;
-      if (!order) throw new Problem(404, 'order-not-found', 'There is no such order', { detail: 'id: no order has this id' });
+      if (!order || !isFor(request, order.customerId))
+        throw new Problem(problems.orderNotFound, { detail: 'path:id: no order has this id' });
       return order;
     };
     const { order, outcome } = await advance(saga, load, { type: 'Cancel' }, request.correlationId);
     // Asked again after it worked: the same answer.
     if (order.status === 'CONFIRMED' || order.status === 'FAILED') {
-      throw new Problem(409, 'order-settled', 'The order is settled', {
-        detail: `the order is ${order.status}; it cannot be cancelled any more`,
-      });
+      throw new Problem(problems.orderSettled, { detail: `the order is ${order.status}; it cannot be cancelled any more` });
     }
     return { status: 202, outcome, aggregateId: order.orderId, body: { orderId: order.orderId, status: order.status, step: order.step } };
   };
 
-  return createHttpHandler({ routes: { 'POST /orders/{id}/cancel': cancelOrder }, telemetry, world, faults });
+  return createHttpHandler({
+    routes: { 'POST /orders/{id}/cancel': cancelOrder },
+    telemetry,
+    world,
+    faults,
+    subject: subjectSchemaOf(environment),
+  });
 }

@@ -2,12 +2,14 @@ import type { Environment } from '../contract/functions.ts';
 import { orderPlaced } from '../contract/messages.ts';
 import { metrics } from '../contract/metrics.ts';
 import { limits } from '../contract/order.ts';
+import { problems } from '../contract/problems.ts';
+import { idempotencyKeySchema, placementSchema, subjectSchemaOf } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { createHttpHandler, invalid, Problem, readJson, type HttpHandler } from '../kit/http.ts';
+import { createHttpHandler, invalid, isFor, Problem, readJson, type HttpHandler } from '../kit/http.ts';
 import { messageMaker } from '../kit/message.ts';
 import { commitsTo, type Connections } from '../kit/wiring.ts';
-import { idempotencyKeyPattern, mergeLines, openOrder, placementSchema, requestHash } from './placement.ts';
+import { mergeLines, openOrder, requestHash } from './placement.ts';
 import { acceptOrder } from './store.ts';
 
 export function createHandler(environment: Environment<'place-order'>, connections: Connections) {
@@ -19,14 +21,15 @@ export function createHandler(environment: Environment<'place-order'>, connectio
   const makeMessage = messageMaker(topology, world);
 
   const placeOrder: HttpHandler = async (request) => {
-    const idempotencyKey = request.headers['idempotency-key'];
-    if (idempotencyKey === undefined || !idempotencyKeyPattern.test(idempotencyKey)) {
+    const { data: idempotencyKey } = idempotencyKeySchema.safeParse(request.headers['idempotency-key']);
+    if (idempotencyKey === undefined) {
       throw invalid([
         { field: 'header:idempotency-key', message: 'is required: 1 to 255 visible ASCII characters, a new one for each order' },
       ]);
     }
     const { received, value: placement } = readJson(request, placementSchema, limits.bodyBytes);
-    const customerId = placement.customerId ?? (environment.ALLOW_GUEST ? 'guest' : undefined);
+    if (placement.customerId !== undefined && !isFor(request, placement.customerId)) throw new Problem(problems.otherCustomer);
+    const customerId = request.subject ?? placement.customerId ?? (environment.ALLOW_GUEST ? 'guest' : undefined);
     if (customerId === undefined) throw invalid([{ field: 'customerId', message: 'is required' }]);
     const lines = mergeLines(placement.items);
     if ('problems' in lines) throw invalid(lines.problems);
@@ -46,7 +49,7 @@ export function createHandler(environment: Environment<'place-order'>, connectio
     });
     const acceptance = await acceptOrder(store, order, requestHash(received), message);
     if (acceptance === 'key-reused') {
-      throw new Problem(422, 'idempotency-key-reused', 'The Idempotency-Key was used for another request', {
+      throw new Problem(problems.keyReused, {
         detail: 'header:idempotency-key: belongs to an order with another body; use a new key for a new order',
         fields: [{ field: 'header:idempotency-key', message: 'belongs to an order with another body' }],
       });
@@ -76,5 +79,11 @@ export function createHandler(environment: Environment<'place-order'>, connectio
     };
   };
 
-  return createHttpHandler({ routes: { 'POST /orders': placeOrder }, telemetry, world, faults });
+  return createHttpHandler({
+    routes: { 'POST /orders': placeOrder },
+    telemetry,
+    world,
+    faults,
+    subject: subjectSchemaOf(environment),
+  });
 }

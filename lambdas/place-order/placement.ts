@@ -1,33 +1,7 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
-import {
-  currencySchema,
-  customerIdSchema,
-  groupIdOf,
-  limits,
-  orderIdOf,
-  orderLineSchema,
-  shipToSchema,
-  type Order,
-  type OrderLine,
-} from '../contract/order.ts';
+import { groupIdOf, orderIdOf, type Order, type OrderLine } from '../contract/order.ts';
+import type { Placement } from '../contract/requests.ts';
 import type { FieldProblem } from '../kit/http.ts';
-
-/** Body of POST /orders. Unknown fields are refused: a misspelt `shipTo` must not become an order without an address. */
-export const placementSchema = z.strictObject({
-  customerId: customerIdSchema.optional(),
-  currency: currencySchema.default('JPY'),
-  items: z.array(orderLineSchema).min(1).max(limits.lines),
-  payment: z
-    .strictObject({ token: z.string().regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters') })
-    .default({ token: 'tok_ok' }),
-  shipTo: shipToSchema.optional(),
-  email: z.email().max(254).optional(),
-});
-export type Placement = z.infer<typeof placementSchema>;
-
-/** 1 to 255 visible ASCII characters. */
-export const idempotencyKeyPattern = /^[!-~]{1,255}$/;
 
 /**
  * Merges lines with the same SKU and price, and sums up.

@@ -1,11 +1,12 @@
+import type { ListedOrder, OrderAnswer, TimelineAnswer } from '../contract/api.ts';
 import { decodeEnvelope } from '../contract/core/envelope.ts';
-import type { Order } from '../contract/order.ts';
+import type { Order, OrderStatus } from '../contract/order.ts';
 import type { OutboxRow } from '../kit/outbox.ts';
 
 const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
 /** Body of GET /orders/{id}. Times in ISO 8601. */
-export function orderAnswer(order: Order): Record<string, unknown> {
+export function orderAnswer(order: Order): OrderAnswer {
   return {
     orderId: order.orderId,
     customerId: order.customerId,
@@ -14,7 +15,7 @@ export function orderAnswer(order: Order): Record<string, unknown> {
     version: order.version,
     currency: order.currency,
     total: order.total,
-    items: order.items,
+    items: [...order.items],
     failure: order.failure,
     placedAt: iso(order.placedAt),
     updatedAt: iso(order.updatedAt),
@@ -37,7 +38,7 @@ export function isKnown(header: string | undefined, etag: string): boolean {
  * Body of GET /orders/{id}/timeline: every message of the order that the outbox still holds, oldest first.
  * `expired` counts the versions whose messages it no longer holds.
  */
-export function timelineAnswer(order: Order, rows: readonly OutboxRow[], more: boolean): Record<string, unknown> {
+export function timelineAnswer(order: Order, rows: readonly OutboxRow[], more: boolean): TimelineAnswer {
   const entries = rows.map((row) => {
     const envelope = readableEnvelope(row.body);
     return {
@@ -49,7 +50,6 @@ export function timelineAnswer(order: Order, rows: readonly OutboxRow[], more: b
       sentAt: row.sentAt === undefined ? undefined : iso(row.sentAt),
       status: row.status,
       attempts: row.attempts ?? 0,
-      lastError: row.lastError,
     };
   });
   const sequences = new Set(entries.flatMap((entry) => entry.sequence ?? []));
@@ -74,7 +74,7 @@ export interface ViewItem {
   readonly orderId: string;
   readonly customerId: string;
   readonly placedOrder: string;
-  readonly status: string;
+  readonly status: OrderStatus;
   readonly itemCount: number;
   readonly total: number;
   readonly currency: string;
@@ -82,7 +82,7 @@ export interface ViewItem {
   readonly updatedAt: number;
 }
 
-export function listedOrder(item: ViewItem): Record<string, unknown> {
+export function listedOrder(item: ViewItem): ListedOrder {
   return {
     orderId: item.orderId,
     customerId: item.customerId,

@@ -1,18 +1,12 @@
-import * as z from 'zod';
 import type { Environment } from '../contract/functions.ts';
-import { customerIdSchema, orderIdPattern, orderStatuses, type Order } from '../contract/order.ts';
-import { createHttpHandler, fieldProblems, invalid, Problem, type HttpHandler, type HttpRequest } from '../kit/http.ts';
+import { orderIdPattern, type Order } from '../contract/order.ts';
+import { problems } from '../contract/problems.ts';
+import { listQuerySchema, subjectSchemaOf } from '../contract/requests.ts';
+import { createHttpHandler, fieldProblems, invalid, isFor, Problem, type HttpHandler, type HttpRequest } from '../kit/http.ts';
 import type { Connections } from '../kit/wiring.ts';
 import { etagOf, isKnown, listedOrder, orderAnswer, timelineAnswer } from './answers.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { findOrder, listOrders, orderRows, type QueryStore } from './store.ts';
-
-const listQuery = z.strictObject({
-  customerId: customerIdSchema,
-  status: z.enum(orderStatuses).optional(),
-  limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(20),
-  cursor: z.string().max(1000).optional(),
-});
 
 export function createHandler(environment: Environment<'query-orders'>, connections: Connections) {
   const { telemetry, world, faults, database } = connections;
@@ -26,7 +20,8 @@ export function createHandler(environment: Environment<'query-orders'>, connecti
   async function requestedOrder(request: HttpRequest): Promise<Order> {
     const id = request.params['id'] ?? '';
     const order = orderIdPattern.test(id) ? await findOrder(store, id) : undefined;
-    if (!order) throw new Problem(404, 'order-not-found', 'There is no such order', { detail: 'id: no order has this id' });
+    // Another customer's order is not there: whether it exists is theirs to know.
+    if (!order || !isFor(request, order.customerId)) throw new Problem(problems.orderNotFound, { detail: 'path:id: no order has this id' });
     return order;
   }
 
@@ -46,9 +41,11 @@ export function createHandler(environment: Environment<'query-orders'>, connecti
   };
 
   const getOrders: HttpHandler = async (request) => {
-    const parsed = listQuery.safeParse(request.query);
+    const parsed = listQuerySchema.safeParse(request.query);
     if (!parsed.success) throw invalid(fieldProblems(parsed.error, 'query', 'query:'));
-    const { customerId, status, limit, cursor: text } = parsed.data;
+    const { customerId = request.subject, status, limit, cursor: text } = parsed.data;
+    if (customerId === undefined) throw invalid([{ field: 'query:customerId', message: 'is required' }]);
+    if (!isFor(request, customerId)) throw new Problem(problems.otherCustomer);
     const cursor = text === undefined ? undefined : decodeCursor(text, customerId, status);
     if (text !== undefined && !cursor) throw invalid([{ field: 'query:cursor', message: 'is not a cursor of this list' }]);
     const { items, next } = await listOrders(store, { customerId, status, limit, after: cursor?.placedOrder });
@@ -67,5 +64,6 @@ export function createHandler(environment: Environment<'query-orders'>, connecti
     telemetry,
     world,
     faults,
+    subject: subjectSchemaOf(environment),
   });
 }

@@ -1,6 +1,8 @@
-import { CfnOutput } from 'aws-cdk-lib';
+import { CfnOutput, Duration } from 'aws-cdk-lib';
 import {
   type CfnStage,
+  CorsHttpMethod,
+  type CorsPreflightOptions,
   HttpApi,
   HttpMethod,
   HttpNoneAuthorizer,
@@ -9,36 +11,62 @@ import {
   HttpRoute,
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
-import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { Access } from '../../lambdas/contract/core/http.ts';
 import type { StageConfig } from '../stage-config.ts';
 import { acknowledge } from './acknowledge.ts';
 
 export interface ApiRoute {
   readonly function: Function;
-  /** Open to everyone; every other route demands IAM. */
-  readonly open?: boolean;
+  /** Who may ask: everyone (`open`), IAM identities with `execute-api:Invoke` (`operator`), or customers whose token has the scope. */
+  readonly access: Access;
   /** Share of the stage's throttle that this route may take, from 0 to 1. Default: 1. */
   readonly throttleShare?: number;
+}
+
+/** Who issues customers' tokens. */
+export interface TokenIssuer {
+  /** `https://…`: API Gateway reads its keys from `/.well-known/openid-configuration` below it. */
+  readonly url: string;
+  /** Tokens must be for one of these: `aud`, or `client_id` where a token has no `aud`. */
+  readonly audience: readonly string[];
+}
+
+/** Which web pages may call the API from a browser. */
+export interface CrossOrigin {
+  /** `https://shop.example`; none: no page may. */
+  readonly origins: readonly string[];
+  /** Headers that a page may send. */
+  readonly requestHeaders: readonly string[];
+  /** Headers of an answer that a page may read. */
+  readonly answerHeaders: readonly string[];
 }
 
 export interface ServiceApiProps {
   readonly stage: StageConfig;
   /** `POST /orders` or `$default` → function. */
   readonly routes: Readonly<Record<string, ApiRoute>>;
+  /** Without one, routes for customers demand IAM as the operator's do. */
+  readonly issuer?: TokenIssuer | undefined;
+  readonly cors: CrossOrigin;
 }
 
 /** An HTTP API with an authorizer on every route that is not explicitly open, and one access-log line per request. */
 export class ServiceApi extends Construct {
   readonly api: HttpApi;
 
-  constructor(scope: Construct, id: string, { stage, routes }: ServiceApiProps) {
+  constructor(scope: Construct, id: string, { stage, routes, issuer, cors }: ServiceApiProps) {
     super(scope, id);
-    this.api = new HttpApi(this, 'Api', { createDefaultStage: false, disableExecuteApiEndpoint: false });
+    this.api = new HttpApi(this, 'Api', {
+      createDefaultStage: false,
+      disableExecuteApiEndpoint: false,
+      ...(cors.origins.length === 0 ? {} : { corsPreflight: preflightOf(cors, Object.keys(routes)) }),
+    });
     const logGroup = new LogGroup(this, 'AccessLogs', { retention: stage.logRetention, removalPolicy: stage.removalPolicy });
     const { ratePerSecond, burst } = stage.throttle;
     const stageResource = new HttpStage(this, 'Stage', {
@@ -62,6 +90,7 @@ export class ServiceApi extends Construct {
     });
     const iam = new HttpIamAuthorizer();
     const open = new HttpNoneAuthorizer();
+    const customers = issuer ? new HttpJwtAuthorizer('Customers', issuer.url, { jwtAudience: [...issuer.audience] }) : iam;
     const integrations = new Map<Function, HttpLambdaIntegration>();
     for (const [key, route] of Object.entries(routes)) {
       const name = key.replaceAll(/[^A-Za-z]+/g, '-');
@@ -71,11 +100,13 @@ export class ServiceApi extends Construct {
         httpApi: this.api,
         routeKey: routeKeyOf(key),
         integration,
-        authorizer: route.open ? open : iam,
+        authorizer: route.access === 'open' ? open : route.access === 'operator' ? iam : customers,
+        ...(issuer && typeof route.access === 'object' ? { authorizationScopes: [route.access.scope] } : {}),
       });
       // The gateway refuses settings for a route that is not there yet.
       if (route.throttleShare !== undefined) stageResource.node.addDependency(added);
-      if (route.open) acknowledge(added, 'AwsSolutions-APIG4', 'a health check is asked by load balancers, which have no identity');
+      if (route.access === 'open')
+        acknowledge(added, 'AwsSolutions-APIG4', 'it tells nothing about anyone, and who asks may have no identity yet');
     }
     // One route must not use up what the others need: whoever hammers a list does not keep anyone from ordering.
     (stageResource.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(
@@ -87,6 +118,17 @@ export class ServiceApi extends Construct {
     );
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description: 'Base URL of the API' }).overrideLogicalId('ApiUrl');
   }
+}
+
+function preflightOf({ origins, requestHeaders, answerHeaders }: CrossOrigin, routes: readonly string[]): CorsPreflightOptions {
+  const methods = new Set(routes.flatMap((key) => (key === '$default' ? [] : key.split(' ')[0]!)));
+  return {
+    allowOrigins: [...origins],
+    allowMethods: [...methods].map((method) => CorsHttpMethod[method as keyof typeof CorsHttpMethod]),
+    allowHeaders: [...requestHeaders],
+    exposeHeaders: [...answerHeaders],
+    maxAge: Duration.hours(1),
+  };
 }
 
 function routeKeyOf(key: string): HttpRouteKey {

@@ -20,6 +20,8 @@ export interface LocalFunction {
   readonly variables: Readonly<Record<string, string>>;
   /** Access key id that names this function to the AWS proxy. */
   readonly identity: string;
+  /** With which it signs. */
+  readonly secret: string;
 }
 
 export type Invocation =
@@ -171,7 +173,7 @@ function environmentOf(fn: LocalFunction, awsEndpoint: string): NodeJS.ProcessEn
     AWS_REGION: 'us-east-1',
     AWS_DEFAULT_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: fn.identity,
-    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_SECRET_ACCESS_KEY: fn.secret,
     AWS_ENDPOINT_URL_DYNAMODB: awsEndpoint,
     AWS_ENDPOINT_URL_SQS: awsEndpoint,
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',

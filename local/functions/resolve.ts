@@ -1,4 +1,5 @@
 import type { Assembly } from '../assembly.ts';
+import type { Identities } from '../identities.ts';
 import { StartProblem } from '../problem.ts';
 import { localAccount, localRegion, resourcesOf, resolveValue, type ResourceValues } from '../template.ts';
 import type { LocalFunction } from './environment.ts';
@@ -22,13 +23,14 @@ export function functionValues(assembly: Assembly): Map<string, ResourceValues> 
 }
 
 /** The template's functions with code, environment and limits resolved. */
-export function resolveFunctions(assembly: Assembly, values: ReadonlyMap<string, ResourceValues>): LocalFunction[] {
+export function resolveFunctions(assembly: Assembly, values: ReadonlyMap<string, ResourceValues>, identities: Identities): LocalFunction[] {
   return resourcesOf(assembly.template, 'AWS::Lambda::Function').map(([logicalId, raw]) => {
     const properties = raw as unknown as FunctionProperties;
     const key = String(resolveValue(properties.Code.S3Key, assembly.template, values));
     const code = assembly.assets.get(key);
     if (code === undefined) throw new StartProblem(`function ${logicalId}: its code ${key} is not among the assembly's assets`);
     const variables = resolveValue(properties.Environment?.Variables ?? {}, assembly.template, values) as Record<string, string>;
+    const identity = `LOCAL${logicalId.toUpperCase()}`;
     return {
       name: variables['POWERTOOLS_SERVICE_NAME'] ?? logicalId,
       logicalId,
@@ -38,7 +40,8 @@ export function resolveFunctions(assembly: Assembly, values: ReadonlyMap<string,
       memoryMb: properties.MemorySize ?? 128,
       timeoutSeconds: properties.Timeout ?? 3,
       variables,
-      identity: `LOCAL${logicalId.toUpperCase()}`,
+      identity,
+      secret: identities.secretOfFunction(identity),
     };
   });
 }

@@ -11,6 +11,7 @@ export function eventOf(
   url: URL,
   body: Buffer,
   route: { readonly key: string; readonly params: Readonly<Record<string, string>> },
+  authorizer: Readonly<Record<string, unknown>> | undefined,
 ): APIGatewayProxyEventV2 {
   const headers: Record<string, string> = {};
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
@@ -35,6 +36,7 @@ export function eventOf(
     requestContext: {
       accountId: '000000000000',
       apiId: 'local',
+      ...(authorizer === undefined ? {} : { authorizer }),
       domainName: headers['host'] ?? 'localhost',
       domainPrefix: 'local',
       http: {

@@ -1,4 +1,5 @@
 import type { FunctionPool } from '../functions/pool.ts';
+import type { Authorize } from './authorizers.ts';
 
 /** A route of the template, connected to the function behind its integration. */
 export interface GatewayRoute {
@@ -7,6 +8,8 @@ export interface GatewayRoute {
   readonly pool: FunctionPool;
   /** Whether the template lets the gateway invoke the function at all. */
   readonly permitted: boolean;
+  /** Its authorizer; undefined lets everyone pass. */
+  readonly authorize: Authorize | undefined;
 }
 
 export interface RouteMatch {

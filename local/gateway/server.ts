@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { gatewayAnswers, type GatewayAnswer } from '../../lambdas/contract/core/http.ts';
 import { closeServer } from '../aws-proxy.ts';
 import { StartProblem } from '../problem.ts';
+import { corsHeaders, isPreflight, type CorsConfiguration } from './cors.ts';
 import { eventOf } from './event.ts';
 import { matchRoute, type GatewayRoute } from './routes.ts';
 
@@ -18,6 +20,7 @@ export interface GatewayOptions {
   readonly port: number;
   readonly routes: readonly GatewayRoute[];
   readonly pages: LocalPages;
+  readonly cors: CorsConfiguration;
 }
 
 export interface Gateway {
@@ -26,7 +29,7 @@ export interface Gateway {
 }
 
 /** What the gateway itself answers looks like this on AWS, and so it does here. */
-function refuse(response: ServerResponse, status: number, message: string): void {
+function refuse(response: ServerResponse, { status, message }: Omit<GatewayAnswer, 'when'>): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ message }));
 }
@@ -35,19 +38,16 @@ function refuse(response: ServerResponse, status: number, message: string): void
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const server = createServer({ maxHeaderSize: 4 * maxHeaderBytes }, (request, response) => {
     void serve(options, request, response).catch(() => {
-      if (!response.headersSent) refuse(response, 500, 'Internal Server Error');
+      if (!response.headersSent) refuse(response, gatewayAnswers.internal);
       else response.destroy();
     });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const [status, message] =
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? ['431 Request Header Fields Too Large', 'Request Header Fields Too Large']
-        : ['400 Bad Request', 'Bad Request'];
+    const { status, message } = error.code === 'HPE_HEADER_OVERFLOW' ? gatewayAnswers.headersTooLarge : gatewayAnswers.badRequest;
     const body = JSON.stringify({ message });
     if (socket.writable)
       socket.end(
-        `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+        `HTTP/1.1 ${status} ${message}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
       );
   });
   await new Promise<void>((resolve, reject) => {
@@ -68,29 +68,39 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 async function serve(options: GatewayOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const headerBytes = request.rawHeaders.reduce((sum, part) => sum + part.length + 2, 0);
-  if (headerBytes > maxHeaderBytes) return refuse(response, 431, 'Request Header Fields Too Large');
+  if (headerBytes > maxHeaderBytes) return refuse(response, gatewayAnswers.headersTooLarge);
   const body = await bodyOf(request);
   if (body === undefined) {
     response.setHeader('connection', 'close');
-    return refuse(response, 413, 'Request Entity Too Large');
+    return refuse(response, gatewayAnswers.tooLarge);
   }
   const base = 'http://localhost';
   const target = request.url ?? '/';
-  if (!target.startsWith('/') || !URL.canParse(target, base)) return refuse(response, 400, 'Bad Request');
+  if (!target.startsWith('/') || !URL.canParse(target, base)) return refuse(response, gatewayAnswers.badRequest);
   const url = new URL(target, base);
   if (url.pathname.startsWith('/_local/')) return servePage(options.pages, request, response, url.pathname, body);
 
+  for (const [name, value] of Object.entries(corsHeaders(options.cors, request))) response.setHeader(name, value);
+  if (options.cors.AllowOrigins !== undefined && isPreflight(request)) {
+    response.writeHead(204).end();
+    return;
+  }
   const match = matchRoute(options.routes, request.method ?? 'GET', url.pathname);
-  if (match === 'malformed') return refuse(response, 400, 'Bad Request');
-  if (!match) return refuse(response, 404, 'Not Found');
-  if (!match.route.permitted) return refuse(response, 500, 'Internal Server Error');
-  const event = eventOf(request, url, body, { key: match.route.key, params: match.params });
+  if (match === 'malformed') return refuse(response, gatewayAnswers.badRequest);
+  if (!match) return refuse(response, gatewayAnswers.notFound);
+  if (!match.route.permitted) return refuse(response, gatewayAnswers.internal);
+  const verdict = (await match.route.authorize?.(request, body)) ?? { context: undefined };
+  if ('refusal' in verdict) {
+    if (verdict.challenge !== undefined) response.setHeader('www-authenticate', verdict.challenge);
+    return refuse(response, verdict.refusal);
+  }
+  const event = eventOf(request, url, body, { key: match.route.key, params: match.params }, verdict.context);
   const result = await Promise.race([
     match.route.pool.invoke(event),
     new Promise<undefined>((resolve) => setTimeout(resolve, gatewayTimeoutMs, undefined).unref()),
   ]);
-  if (result === undefined) return refuse(response, 503, 'Service Unavailable');
-  if (!result.ok) return refuse(response, 500, 'Internal Server Error');
+  if (result === undefined) return refuse(response, gatewayAnswers.unavailable);
+  if (!result.ok) return refuse(response, gatewayAnswers.internal);
   answer(response, result.payload);
 }
 
@@ -104,7 +114,8 @@ function answer(response: ServerResponse, payload: unknown): void {
   }
   const { statusCode, headers = {}, cookies = [], body = '', isBase64Encoded = false } = structured;
   response.statusCode = statusCode;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, String(value));
+  // Where CORS is configured, what a function says about it is not heard.
+  for (const [name, value] of Object.entries(headers)) if (!response.hasHeader(name)) response.setHeader(name, String(value));
   if (cookies.length > 0) response.setHeader('set-cookie', cookies);
   response.end(Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8'));
 }
@@ -113,9 +124,9 @@ function answer(response: ServerResponse, payload: unknown): void {
 async function servePage(pages: LocalPages, request: IncomingMessage, response: ServerResponse, path: string, body: Buffer): Promise<void> {
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');
   if (!['localhost', '127.0.0.1', '[::1]'].includes(host) || request.headers.origin !== undefined)
-    return refuse(response, 403, 'Forbidden');
+    return refuse(response, gatewayAnswers.forbidden);
   const page = await pages(request.method ?? 'GET', path, body.toString('utf8'));
-  if (!page) return refuse(response, 404, 'Not Found');
+  if (!page) return refuse(response, gatewayAnswers.notFound);
   response.writeHead(page.status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(page.body, null, 2));
 }

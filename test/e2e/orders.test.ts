@@ -15,7 +15,7 @@ afterAll(async () => release?.());
 
 async function stocked(available: number): Promise<string> {
   const sku = unique('sku');
-  const { status, body } = await system.api.setStock(sku, available);
+  const { status, body } = await system.client.putStock(sku, { available });
   expect({ status, body }).toEqual({ status: 200, body: { sku, available, reserved: 0 } });
   stockSet.set(sku, available);
   return sku;
@@ -32,7 +32,7 @@ async function place(
   sku: string,
   { customerId = unique('customer'), qty = 1, token = 'tok_ok', postalCode = '1000001' }: Choice = {},
 ): Promise<string> {
-  const { status, body } = await system.api.place({
+  const { status, body } = await system.client.placeOrder({
     customerId,
     items: [{ sku, qty, price: 500 }],
     payment: { token },
@@ -43,8 +43,8 @@ async function place(
 }
 
 async function typesOf(orderId: string): Promise<string[]> {
-  const { body } = await system.api.get(`/orders/${orderId}/timeline`);
-  return body.entries.map(({ type }: { type: string }) => type);
+  const { body } = await system.client.getTimeline(orderId);
+  return body.entries.map(({ type }) => type);
 }
 
 describe('an order settles', () => {

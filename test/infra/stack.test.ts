@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operations } from '../../lambdas/contract/api.ts';
 import { failureCodes } from '../../lambdas/contract/order.ts';
 import { metrics } from '../../lambdas/contract/metrics.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
@@ -30,7 +31,11 @@ const providers = {
 const synthesized = new Map<StageName, Record<string, Resource>>();
 
 function synthesize(stage: StageName, context: Record<string, unknown> = {}, nag = false): Record<string, Resource> {
-  const { app, stack } = orderApp({ outdir: join(outdir, `${stage}-${Object.keys(context).length}`), nag, context: { stage, ...context } });
+  const { app, stack } = orderApp({
+    outdir: join(outdir, `${stage}-${Object.keys(context).join('-')}`),
+    nag,
+    context: { stage, ...context },
+  });
   app.synth();
   return Template.fromStack(stack).toJSON()['Resources'] as Record<string, Resource>;
 }
@@ -255,7 +260,7 @@ describe('functions', () => {
 
   it('have bundles below 400 KB, so that a cold start is short', () => {
     for (const name of Object.keys(functions)) {
-      expect({ name, small: statSync(join(outdir, 'dev-0', 'bundles', name, bundleFile)).size < 400 * 1024 }).toEqual({
+      expect({ name, small: statSync(join(outdir, 'dev-', 'bundles', name, bundleFile)).size < 400 * 1024 }).toEqual({
         name,
         small: true,
       });
@@ -325,11 +330,19 @@ describe('permissions', () => {
 });
 
 describe('the API', () => {
-  it('demands IAM on every route but health', () => {
-    const routes = Object.fromEntries(
-      ofType('AWS::ApiGatewayV2::Route').map(([, { Properties }]) => [Properties.RouteKey, Properties.AuthorizationType]),
+  const authorizationOf = (resources: Record<string, Resource>) =>
+    Object.fromEntries(
+      Object.values(resources)
+        .filter(({ Type }) => Type === 'AWS::ApiGatewayV2::Route')
+        .map(({ Properties }) => [
+          Properties.RouteKey,
+          [Properties.AuthorizationType, ...(Properties.AuthorizationScopes ?? [])].join(' '),
+        ]),
     );
-    expect(routes).toEqual({
+  const issuer = { jwtIssuer: 'https://issuer.example/', jwtAudience: 'shop, app' };
+
+  it('demands IAM on every route that tells anything, where no issuer is configured', () => {
+    expect(authorizationOf(synthesized.get('dev')!)).toEqual({
       'POST /orders': 'AWS_IAM',
       'GET /orders': 'AWS_IAM',
       'GET /orders/{id}': 'AWS_IAM',
@@ -338,8 +351,73 @@ describe('the API', () => {
       'GET /admin/stock/{sku}': 'AWS_IAM',
       'PUT /admin/stock/{sku}': 'AWS_IAM',
       'GET /health': 'NONE',
+      'GET /openapi.json': 'NONE',
       $default: 'AWS_IAM',
     });
+    expect(functionNamed('place-order')[1].Properties.Environment.Variables.CUSTOMER_FROM).toBe('request');
+  });
+
+  it('demands a token with the scope of the route from customers, and IAM from operators, where one is', () => {
+    const resources = synthesize('dev', issuer);
+    expect(authorizationOf(resources)).toEqual({
+      'POST /orders': 'JWT orders/place',
+      'GET /orders': 'JWT orders/read',
+      'GET /orders/{id}': 'JWT orders/read',
+      'GET /orders/{id}/timeline': 'JWT orders/read',
+      'POST /orders/{id}/cancel': 'JWT orders/cancel',
+      'GET /admin/stock/{sku}': 'AWS_IAM',
+      'PUT /admin/stock/{sku}': 'AWS_IAM',
+      'GET /health': 'NONE',
+      'GET /openapi.json': 'NONE',
+      $default: 'AWS_IAM',
+    });
+    const authorizer = Object.values(resources).find(({ Type }) => Type === 'AWS::ApiGatewayV2::Authorizer');
+    expect(authorizer!.Properties).toMatchObject({
+      AuthorizerType: 'JWT',
+      IdentitySource: ['$request.header.Authorization'],
+      JwtConfiguration: { Issuer: 'https://issuer.example/', Audience: ['shop', 'app'] },
+    });
+    // Every function behind a customer's route goes by the token's subject, whatever the request says.
+    const from = Object.values(resources).flatMap(({ Properties }) => Properties?.Environment?.Variables?.CUSTOMER_FROM ?? []);
+    expect(from).toEqual(['token', 'token', 'token']);
+  });
+
+  it.each([
+    [{ jwtIssuer: 'https://issuer.example' }, /jwtIssuer=https:\/\/issuer.example: needs --context jwtAudience/],
+    [{ jwtAudience: 'shop' }, /jwtAudience: needs --context jwtIssuer/],
+    [{ jwtIssuer: 'http://issuer.example', jwtAudience: 'shop' }, /jwtIssuer=http:\/\/issuer.example: must be an https/],
+    [{ jwtIssuer: 'issuer', jwtAudience: 'shop' }, /jwtIssuer=issuer: must be an https/],
+    [{ corsOrigins: 'https://shop.example/app' }, /corsOrigins: https:\/\/shop.example\/app is not an origin/],
+    [{ corsOrigins: '*' }, /corsOrigins: \* is not an origin/],
+  ])('refuses %j', (context, why) => {
+    expect(() => synthesize('dev', context)).toThrow(why);
+  });
+
+  it('has the routes of its contract, and no other', () => {
+    expect(Object.keys(authorizationOf(synthesized.get('dev')!)).toSorted()).toEqual(
+      ['$default', ...Object.values(operations).map(({ route }) => route)].toSorted(),
+    );
+  });
+
+  it('lets web pages of the stage’s origins call, or of those that are named, and of no others', () => {
+    const cors = (resources: Record<string, Resource>) =>
+      Object.values(resources).find(({ Type }) => Type === 'AWS::ApiGatewayV2::Api')!.Properties.CorsConfiguration;
+    expect(cors(synthesized.get('prod')!)).toBeUndefined();
+    expect(cors(synthesized.get('test')!)).toBeUndefined();
+    expect(cors(synthesized.get('dev')!).AllowOrigins).toEqual(['http://localhost:5173']);
+    const named = cors(synthesize('prod', { ...providers, corsOrigins: 'https://shop.example, https://www.shop.example' }));
+    expect(named).toMatchObject({
+      AllowOrigins: ['https://shop.example', 'https://www.shop.example'],
+      AllowMethods: ['POST', 'GET', 'PUT'],
+      MaxAge: 3600,
+    });
+    expect(named.AllowCredentials).toBeUndefined();
+    expect(named.AllowHeaders).toEqual(
+      expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match']),
+    );
+    expect(named.ExposeHeaders).toEqual(
+      expect.arrayContaining(['etag', 'location', 'idempotency-replayed', 'retry-after', 'x-correlation-id']),
+    );
   });
 
   it('is throttled by stage, and each reading route below it', () => {

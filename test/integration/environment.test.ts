@@ -58,6 +58,7 @@ function pool(changes: Partial<LocalFunction> = {}): FunctionPool {
     timeoutSeconds: 10,
     variables: { GREETING: 'hello' },
     identity: 'LOCALSUBJECT',
+    secret: 'secret',
     ...changes,
   };
   return new FunctionPool(fn, 'http://127.0.0.1:1', processes, {

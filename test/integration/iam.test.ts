@@ -2,6 +2,7 @@ import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
+import { Identities } from '../../local/identities.ts';
 import { runningSystem } from '../support/running-system.ts';
 import { eventually, itemsOf, settled } from '../support/system.ts';
 
@@ -108,16 +109,17 @@ describe('the template’s permissions', () => {
 
   it('are enforced for each function by its signature, whatever URL it uses', async () => {
     const { body } = await system.api.get('/_local/resources');
-    const as = (identity: string) => ({
+    const { body: functions } = await system.api.get('/_local/functions');
+    const accessKeyId = functions.inventory.identity as string;
+    const as = (secretAccessKey: string) => ({
       endpoint: body.endpoint as string,
       region: 'us-east-1',
-      credentials: { accessKeyId: identity, secretAccessKey: 'local' },
+      credentials: { accessKeyId, secretAccessKey },
       maxAttempts: 1,
     });
-    const { body: functions } = await system.api.get('/_local/functions');
-    const inventory = functions.inventory.identity as string;
-    const client = new DynamoDBClient(as(inventory));
-    const queues = new SQSClient({ ...as(inventory), useQueueUrlAsEndpoint: false });
+    const secret = new Identities(system.dataDir).secretOfFunction(accessKeyId);
+    const client = new DynamoDBClient(as(secret));
+    const queues = new SQSClient({ ...as(secret), useQueueUrlAsEndpoint: false });
     const orders = new GetCommand({ TableName: system.outputs['OrdersTableName'], Key: { orderId: 'x' } });
     await expect(client.send(orders)).rejects.toMatchObject({
       name: 'AccessDeniedException',
@@ -135,7 +137,11 @@ describe('the template’s permissions', () => {
     expect(
       ((await system.api.get('/_local/iam')).body.denied as string[]).filter((refusal) => refusal.includes('/inventory ')),
     ).toHaveLength(3);
-    client.destroy();
-    queues.destroy();
+    // Whoever knows only a function's name is not that function.
+    const impostor = new DynamoDBClient(as('guessed'));
+    const own = new GetCommand({ TableName: system.outputs['InventoryTableName'], Key: { pk: 'sku#tea' } });
+    await expect(client.send(own)).resolves.toMatchObject({ $metadata: { httpStatusCode: 200 } });
+    await expect(impostor.send(own)).rejects.toMatchObject({ name: 'InvalidSignatureException' });
+    for (const each of [client, queues, impostor]) each.destroy();
   });
 });

@@ -8,13 +8,13 @@ const system = runningSystem();
 it('settles 500 orders of 16 clients over 20 scarce SKUs with exact stock, money and read model', async () => {
   const stock = new Map<string, number>();
   for (let i = 0; i < 20; i++) stock.set(`sku-${i}`, 10 + i);
-  await Promise.all([...stock].map(([sku, available]) => system.api.setStock(sku, available)));
+  await Promise.all([...stock].map(([sku, available]) => system.client.putStock(sku, { available })));
 
   let next = 0;
   const client = async (customerId: string): Promise<void> => {
     while (next < 500) {
       const i = next++;
-      const { status } = await system.api.place({
+      const { status } = await system.client.placeOrder({
         customerId,
         items: [
           { sku: `sku-${i % 20}`, qty: 1 + (i % 3), price: 100 + i },

@@ -32,8 +32,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   lib: ['core', 'contract', 'lib'],
   local: ['core', 'contract', 'kit', 'lib', 'local'],
   bin: ['lib', 'local', 'bin'],
-  bench: ['core', 'contract', 'lib', 'bench'],
-  demo: ['demo'],
+  client: ['core', 'contract', 'client'],
+  bench: ['core', 'contract', 'client', 'lib', 'bench'],
+  demo: ['client', 'demo'],
 };
 
 function importsOf(file: string): string[] {
@@ -48,6 +49,23 @@ describe('imports', () => {
       if (roomOf(file)) expect([undefined, roomOf(file)], `${file} imports another room: ${imported}`).toContain(roomOf(imported));
     }
   });
+});
+
+describe('the client', () => {
+  it('is two files that need nothing else', () => {
+    expect(importsOf('client/http.ts')).toEqual([]);
+    expect(importsOf('client/order-saga.ts')).toEqual(['client/http.ts']);
+    for (const file of ['client/http.ts', 'client/order-saga.ts']) expect(read(file)).not.toMatch(/from '[^.]/);
+  });
+});
+
+describe('bundles', () => {
+  it.each(sources.filter((file) => roomOf(file) !== undefined || file.startsWith('lambdas/kit/')))(
+    '%s takes only types from the API’s contract',
+    (file) => {
+      expect(read(file)).not.toMatch(/import (?!type )[^;]*contract\/api\.ts'/);
+    },
+  );
 });
 
 describe('pure files', () => {

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
+import type { OutgoingRequest } from '../../client/http.ts';
+import { OrderSagaClient } from '../../client/order-saga.ts';
 import { Sha256 } from '../../lambdas/kit/sha256.ts';
+import { undocumented } from './document.ts';
 
 export interface Answer {
   readonly status: number;
@@ -25,14 +28,76 @@ export interface Placement {
   readonly email?: string;
 }
 
-/** Talks to the API under a base URL that may carry a path; signs for IAM where `sign` is set. */
+/** The headers that prove who asks. */
+export type Authorize = (
+  request: Omit<OutgoingRequest, 'body'> & { readonly body: string | Uint8Array | undefined },
+) => Promise<Record<string, string>>;
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** Signs for the API's IAM authorizer, as AWS clients do. */
+export function signWith(
+  credentials: Credentials,
+  { region = 'us-east-1', service = 'execute-api', signingDate = new Date() } = {},
+): Authorize {
+  const signer = new SignatureV4({ service, region, sha256: Sha256, credentials });
+  return async ({ method, url, headers, body }) => {
+    const signed = await signer.sign(
+      {
+        method,
+        protocol: url.protocol,
+        hostname: url.hostname,
+        ...(url.port === '' ? {} : { port: Number(url.port) }),
+        path: url.pathname,
+        query: Object.fromEntries(url.searchParams),
+        headers: { ...headers, host: url.host },
+        ...(body === undefined ? {} : { body }),
+      },
+      { signingDate },
+    );
+    return signed.headers;
+  };
+}
+
+/** The product's own client; every answer that it gets is held against the OpenAPI document. */
+export function typedClient(baseUrl: string, authorize?: Authorize): OrderSagaClient {
+  const checked: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    const text = await response.clone().text();
+    expectDocumented(init?.method ?? 'GET', new URL(String(input)).pathname.slice(new URL(baseUrl).pathname.replace(/\/$/, '').length), {
+      status: response.status,
+      headers: response.headers,
+      text,
+    });
+    return response;
+  };
+  return new OrderSagaClient({ baseUrl, fetch: checked, ...(authorize ? { authorize } : {}) });
+}
+
+function expectDocumented(method: string, path: string, answer: Omit<Answer, 'body'>): void {
+  if (path.startsWith('/_local/')) return;
+  const wrong = undocumented(method, path, answer);
+  if (wrong !== undefined)
+    throw new Error(`${method} ${path} answered what the OpenAPI document does not say: ${wrong}\n${answer.text.slice(0, 500)}`);
+}
+
+/** Sends any request at all to the API under a base URL that may carry a path, and gives every answer back. Each is held against the OpenAPI document. */
 export class ApiClient {
   readonly #base: string;
-  readonly #sign: boolean;
+  readonly #authorize: Authorize | undefined;
 
-  constructor(base: string, sign = false) {
+  constructor(base: string, authorize?: Authorize) {
     this.#base = base.replace(/\/$/, '');
-    this.#sign = sign;
+    this.#authorize = authorize;
+  }
+
+  /** The same API, asked by somebody else. */
+  as(authorize: Authorize | undefined): ApiClient {
+    return new ApiClient(this.#base, authorize);
   }
 
   async request(
@@ -42,14 +107,15 @@ export class ApiClient {
   ): Promise<Answer> {
     const url = new URL(this.#base + path);
     const plain = options.headers ?? {};
-    const headers = this.#sign ? await this.#signed(method, url, plain, options.body) : plain;
+    const headers = { ...plain, ...(await this.#authorize?.({ method, url, headers: plain, body: options.body })) };
     const response = await fetch(url, {
       method,
       headers,
       ...(options.body === undefined ? {} : { body: options.body as NonNullable<RequestInit['body']> }),
     });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parsed(text) };
+    const answer = { status: response.status, headers: response.headers, text: await response.text() };
+    expectDocumented(method, path.split('?')[0]!, answer);
+    return { ...answer, body: parsed(answer.text) };
   }
 
   get(path: string): Promise<Answer> {
@@ -74,36 +140,6 @@ export class ApiClient {
 
   order(orderId: string): Promise<Answer> {
     return this.get(`/orders/${orderId}`);
-  }
-
-  async #signed(
-    method: string,
-    url: URL,
-    headers: Record<string, string>,
-    body: string | Uint8Array | undefined,
-  ): Promise<Record<string, string>> {
-    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION = 'us-east-1' } = process.env;
-    const signer = new SignatureV4({
-      service: 'execute-api',
-      region: AWS_REGION,
-      sha256: Sha256,
-      credentials: {
-        accessKeyId: AWS_ACCESS_KEY_ID ?? '',
-        secretAccessKey: AWS_SECRET_ACCESS_KEY ?? '',
-        ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
-      },
-    });
-    const signed = await signer.sign({
-      method,
-      protocol: url.protocol,
-      hostname: url.hostname,
-      ...(url.port === '' ? {} : { port: Number(url.port) }),
-      path: url.pathname,
-      query: Object.fromEntries(url.searchParams),
-      headers: { ...headers, host: url.host },
-      ...(body === undefined ? {} : { body }),
-    });
-    return signed.headers;
   }
 }
 

@@ -3,7 +3,7 @@ import { startRuntime, type RunOptions, type StartedRuntime } from './runtime.ts
 import { localSystem, type System } from './system.ts';
 
 /** A local runtime of the test file's own, started before its tests and removed after them. Its members are there once a test runs. */
-export function runningSystem(options?: RunOptions): System {
+export function runningSystem(options?: RunOptions): System & { readonly dataDir: string } {
   let runtime: StartedRuntime | undefined;
   let system: System;
   beforeAll(async () => {
@@ -14,6 +14,12 @@ export function runningSystem(options?: RunOptions): System {
   return {
     get api() {
       return system.api;
+    },
+    get client() {
+      return system.client;
+    },
+    get dataDir() {
+      return runtime!.dataDir;
     },
     get url() {
       return system.url;

@@ -3,11 +3,15 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { vi } from 'vitest';
-import { ApiClient } from './client.ts';
+import type { Order, OrderSagaClient } from '../../client/order-saga.ts';
+import { ApiClient, signWith, typedClient, type Authorize } from './client.ts';
 
 /** A running system, wherever it runs: its API, its stack's outputs, and its tables and queues for set-up and audit. */
 export interface System {
+  /** For any request, good or bad. */
   readonly api: ApiClient;
+  /** The product's own client, for good ones. */
+  readonly client: OrderSagaClient;
   readonly url: string;
   readonly outputs: Readonly<Record<string, string>>;
   readonly database: DynamoDBDocumentClient;
@@ -19,17 +23,32 @@ export async function localSystem(url: string): Promise<System> {
   const { body } = await new ApiClient(url).get('/_local/resources');
   const { endpoint, region, outputs } = body as { endpoint: string; region: string; outputs: Record<string, string> };
   const connection = { endpoint, region, credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' } };
-  return systemAt(url, outputs, new DynamoDBClient(connection), new SQSClient({ ...connection, useQueueUrlAsEndpoint: false }), false);
+  return systemAt(url, outputs, new DynamoDBClient(connection), new SQSClient({ ...connection, useQueueUrlAsEndpoint: false }));
 }
 
 /** Connects to a deployed stack; endpoint, region and credentials come from the environment. */
 export function deployedSystem(url: string, outputs: Record<string, string>): System {
-  const sign = process.env['ORDER_SAGA_SIGN'] !== 'false';
-  return systemAt(url, outputs, new DynamoDBClient({}), new SQSClient({ useQueueUrlAsEndpoint: false }), sign);
+  const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_SESSION_TOKEN, AWS_REGION = 'us-east-1', ORDER_SAGA_SIGN } = process.env;
+  const credentials = {
+    accessKeyId: AWS_ACCESS_KEY_ID,
+    secretAccessKey: AWS_SECRET_ACCESS_KEY,
+    ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
+  };
+  // A signature is good for five minutes only: one for each request.
+  const authorize: Authorize = (request) => signWith(credentials, { region: AWS_REGION })(request);
+  const queues = new SQSClient({ useQueueUrlAsEndpoint: false });
+  return systemAt(url, outputs, new DynamoDBClient({}), queues, ORDER_SAGA_SIGN === 'false' ? undefined : authorize);
 }
 
-function systemAt(url: string, outputs: Record<string, string>, client: DynamoDBClient, queues: SQSClient, sign: boolean): System {
-  return { api: new ApiClient(url, sign), url, outputs, database: DynamoDBDocumentClient.from(client), queues };
+function systemAt(url: string, outputs: Record<string, string>, client: DynamoDBClient, queues: SQSClient, authorize?: Authorize): System {
+  return {
+    api: new ApiClient(url, authorize),
+    client: typedClient(url, authorize),
+    url,
+    outputs,
+    database: DynamoDBDocumentClient.from(client),
+    queues,
+  };
 }
 
 /** A name that no other test uses, so that tests share a system without knowing of each other. */
@@ -39,13 +58,12 @@ export function unique(prefix: string): string {
 
 const patience = { timeout: 60_000, interval: 50 };
 
-/** Waits until an order is no longer PENDING and returns it. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export async function settled(system: System, orderId: string): Promise<any> {
+/** Waits until an order's answer is final and returns it. */
+export async function settled({ client }: System, orderId: string): Promise<Order> {
   return vi.waitFor(async () => {
-    const { body } = await system.api.order(orderId);
+    const { body } = await client.getOrder(orderId);
     if (body?.settledAt === undefined) throw new Error(`order ${orderId} is still ${body?.status} at ${body?.step}`);
-    return body as unknown;
+    return body;
   }, patience);
 }
 

@@ -1,6 +1,7 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { customerIdSchema } from '../../lambdas/contract/order.ts';
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
 import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { duplicateKey } from '../../lambdas/kit/json.ts';
@@ -12,7 +13,12 @@ import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders
 
 const world = testWorld();
 
-async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2> = {}, variables: Record<string, string> = {}) {
+async function ask(
+  handler: HttpHandler,
+  changes: Partial<APIGatewayProxyEventV2> = {},
+  variables: Record<string, string> = {},
+  subject?: z.ZodString,
+) {
   const telemetry = testTelemetry();
   const event = {
     routeKey: 'POST /x',
@@ -22,10 +28,13 @@ async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2
     isBase64Encoded: false,
     ...changes,
   } as APIGatewayProxyEventV2;
-  const answer = await createHttpHandler({ routes: { 'POST /x': handler }, telemetry, world, faults: injectedFaults(world, variables) })(
-    event,
-    {} as Context,
-  );
+  const answer = await createHttpHandler({
+    routes: { 'POST /x': handler },
+    telemetry,
+    world,
+    faults: injectedFaults(world, variables),
+    subject,
+  })(event, {} as Context);
   return { ...answer, json: JSON.parse(answer.body!) as unknown, line: telemetry.lines[0]! };
 }
 const failing =
@@ -54,7 +63,7 @@ describe('an HTTP handler', () => {
     [Object.assign(new Error('slow'), { name: 'ThrottlingException' }), 503, 'try-again', '1'],
     [new PermanentError('invariant broken: x'), 500, 'internal', undefined],
     [new TypeError('a bug'), 500, 'internal', undefined],
-    [new Problem(418, 'teapot', 'I am a teapot'), 418, 'teapot', undefined],
+    [new Problem({ slug: 'teapot', status: 418, title: 'I am a teapot', meaning: '' }), 418, 'teapot', undefined],
   ])('turns %s into %d %s', async (error, status, slug, retryAfter) => {
     const answer = await ask(failing(error));
     expect(answer).toMatchObject({
@@ -66,6 +75,20 @@ describe('an HTTP handler', () => {
     if (status >= 500) expect(answer.line.fields['error']).toContain(error.message);
     // What went wrong inside is for the log, not for the caller.
     if (status === 500) expect(answer.body).not.toContain(error.message);
+  });
+
+  it.each<[string, unknown]>([
+    ['no authorizer', undefined],
+    ['IAM alone', { iam: { userArn: 'arn:aws:iam::000000000000:user/operator' } }],
+    ['a token without a subject', { jwt: { claims: {}, scopes: [] } }],
+    ['a subject that is no customer', { jwt: { claims: { sub: 'a b' }, scopes: [] } }],
+  ])('that goes by tokens refuses a request that %s let in', async (_, authorizer) => {
+    let asked = 0;
+    const handler: HttpHandler = () => Promise.resolve({ status: 200, body: ++asked });
+    const requestContext = { http: { method: 'POST' }, authorizer } as never;
+    const answer = await ask(handler, { requestContext }, {}, customerIdSchema);
+    expect(answer).toMatchObject({ statusCode: 403, json: { type: 'urn:problem:unusable-subject' } });
+    expect(asked).toBe(0);
   });
 
   it('knows only its own routes', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { groupIdOf, orderIdOf, orderIdPattern } from '../../lambdas/contract/order.ts';
-import { mergeLines, placementSchema, requestHash } from '../../lambdas/place-order/placement.ts';
+import { placementSchema } from '../../lambdas/contract/requests.ts';
+import { mergeLines, requestHash } from '../../lambdas/place-order/placement.ts';
 
 describe('merging lines', () => {
   it('adds up repeated SKUs at one price', () => {
@@ -86,9 +87,9 @@ describe('the body of POST /orders', () => {
     [{ items: [{ ...items[0], sku: '' }] }, 'items.0.sku invalid_format'],
     [{ items: [{ ...items[0], sku: '☕' }] }, 'items.0.sku invalid_format'],
     [{ items, customerId: '\u{1F600}' }, 'customerId invalid_format'],
-    [{ items, shipTo: { name: 'a\uD800b' } }, 'shipTo.name custom'],
-    [{ items, shipTo: { name: '\uFFFE' } }, 'shipTo.name custom'],
-    [{ items, shipTo: { name: '\u0000' } }, 'shipTo.name custom'],
+    [{ items, shipTo: { name: 'a\uD800b' } }, 'shipTo.name invalid_format'],
+    [{ items, shipTo: { name: '\uFFFE' } }, 'shipTo.name invalid_format'],
+    [{ items, shipTo: { name: '\u0000' } }, 'shipTo.name invalid_format'],
     [{ items, shipTO: {} }, ' unrecognized_keys'],
     [{ items, email: 'nobody' }, 'email invalid_format'],
     [{ items, currency: 'yen' }, 'currency invalid_format'],

@@ -1,0 +1,3 @@
+import { token } from '../local/token.ts';
+
+await token(process.argv.slice(2));

@@ -1,0 +1,53 @@
+import { operations } from '../../lambdas/contract/api.ts';
+import { gatewayAnswers, problemType, type OperationDefinition } from '../../lambdas/contract/core/http.ts';
+import { problems } from '../../lambdas/contract/problems.ts';
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+const callers = (access: OperationDefinition['access']): string =>
+  access === 'open' ? 'everyone' : access === 'operator' ? 'IAM' : `\`${access.scope}\`, or IAM`;
+
+/** Name → the tables that docs/api.md shows between its marks. */
+const parts: Readonly<Record<string, () => string>> = {
+  operations: () =>
+    table(
+      ['operation', 'does', 'who may', 'answers', 'problems'],
+      Object.values<OperationDefinition>(operations).map(({ route, summary, access, answers, problems: kinds = [] }) => [
+        `\`${route}\``,
+        summary,
+        callers(access),
+        Object.keys(answers).join(', '),
+        kinds.map(({ slug, status }) => `${status} ${slug}`).join(', '),
+      ]),
+    ),
+  problems: () =>
+    table(
+      ['status', 'type', 'meaning'],
+      Object.values(problems)
+        .toSorted((a, b) => a.status - b.status)
+        .map((kind) => [String(kind.status), `\`${problemType(kind)}\``, kind.meaning]),
+    ),
+  gateway: () =>
+    table(
+      ['status', 'message', 'when'],
+      Object.values(gatewayAnswers).map(({ status, message, when }) => [String(status), message, when]),
+    ),
+};
+
+/**
+ * A page with its generated parts made anew.
+ *
+ * @throws Error when the page has not exactly the marks of every part
+ */
+export function withParts(page: string): string {
+  let text = page;
+  for (const [name, make] of Object.entries(parts)) {
+    const [start, end] = [`<!-- generated: ${name} (npm run client) -->`, `<!-- end of ${name} -->`];
+    const [from, to] = [text.indexOf(start), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`the page lacks ${start} … ${end}`);
+    text = `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
+  }
+  return text;
+}

@@ -1,0 +1,284 @@
+import * as z from 'zod';
+import {
+  commonProblems,
+  gatewayAnswers,
+  problemType,
+  type AnswerDefinition,
+  type GatewayAnswer,
+  type HeaderDefinition,
+  type OperationDefinition,
+  type ProblemDefinition,
+} from '../../lambdas/contract/core/http.ts';
+import { correlationHeader, namedSchemas, operations } from '../../lambdas/contract/api.ts';
+
+/** A JSON Schema, or any other part of an OpenAPI document. */
+export type Json = { readonly [key: string]: unknown };
+
+interface MediaType {
+  readonly schema: Json;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+}
+
+export interface OperationObject {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly security: readonly Json[];
+  readonly parameters: readonly ParameterObject[];
+  readonly requestBody?: { readonly required: true; readonly content: Readonly<Record<string, MediaType>> };
+  /** Status → answer, or a reference to one that is the same everywhere. */
+  readonly responses: Record<string, ResponseObject | { readonly $ref: string }>;
+}
+
+export interface ParameterObject {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly description?: string;
+  readonly schema: Json;
+}
+
+export interface ResponseObject {
+  readonly description: string;
+  readonly headers?: Readonly<Record<string, MediaType & { readonly description: string }>>;
+  readonly content?: Readonly<Record<string, MediaType>>;
+}
+
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly info: Json;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Json>>;
+    readonly responses: Readonly<Record<string, ResponseObject>>;
+    readonly securitySchemes: Json;
+  };
+  readonly [key: string]: unknown;
+}
+
+/** A document's answer, its reference resolved. */
+export function responseOf({ components }: OpenApiDocument, response: ResponseObject | { readonly $ref: string }): ResponseObject {
+  return '$ref' in response ? components.responses[response.$ref.split('/').at(-1)!]! : response;
+}
+
+const reference = (name: string): string => `#/components/schemas/${name}`;
+
+/** What any function may answer beside what its operation says. The first is for the correlation id. */
+const always: readonly ProblemDefinition[] = [commonProblems.invalidRequest, commonProblems.internal, commonProblems.tryAgain];
+
+const problemSchema: Json = {
+  type: 'object',
+  description: 'A problem document (RFC 9457).',
+  properties: {
+    type: { type: 'string', description: 'Which kind of problem, for programs: never changes.' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string', description: 'What is wrong this time, for people.' },
+    errors: {
+      type: 'array',
+      description: 'Every field that is wrong.',
+      items: {
+        type: 'object',
+        properties: {
+          field: { type: 'string', description: '`items.0.qty`, `header:…`, `query:…` or `path:…`.' },
+          message: { type: 'string' },
+        },
+        required: ['field', 'message'],
+      },
+    },
+    correlationId: { type: 'string', description: 'Under which the request is logged.' },
+  },
+  required: ['type', 'title', 'status', 'detail', 'correlationId'],
+};
+
+const gatewaySchema: Json = {
+  type: 'object',
+  description: 'What the gateway says itself, before any function.',
+  properties: { message: { type: 'string' } },
+  required: ['message'],
+};
+
+/** The contract as an OpenAPI 3.1 document: the schemas in it are those that requests are parsed by. */
+export function openApiDocument(version: string): OpenApiDocument {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(namedSchemas)) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: reference }) as unknown as { schemas: Record<string, Json> };
+  const paths: Record<string, Record<string, OperationObject>> = {};
+  for (const [name, operation] of Object.entries<OperationDefinition>(operations)) {
+    const [method, path] = operation.route.split(' ') as [string, string];
+    (paths[path] ??= {})[method.toLowerCase()] = operationObject(name, operation);
+  }
+  const shared = shareResponses(paths);
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Order Saga',
+      version,
+      description:
+        'Orders through a transactional outbox and a saga. Money is in the currency’s minor unit, times are ISO 8601. Errors are problem documents; what the gateway answers itself is `{"message": …}`.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [
+      { url: 'http://localhost:3000', description: 'npm start' },
+      {
+        url: 'https://{api}.execute-api.{region}.amazonaws.com',
+        description: 'AWS: the output ApiUrl',
+        variables: { api: { default: 'api' }, region: { default: 'us-east-1' } },
+      },
+    ],
+    paths,
+    components: {
+      schemas: {
+        ...Object.fromEntries(Object.entries(schemas).map(([id, { $schema: _schema, $id: _id, ...schema }]) => [id, schema])),
+        Problem: problemSchema,
+        GatewayMessage: gatewaySchema,
+      },
+      responses: shared,
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'Where an issuer is configured: `sub` is the customer.',
+        },
+        iam: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'Authorization',
+          description: 'AWS Signature Version 4 for the service `execute-api`.',
+          'x-amazon-apigateway-authtype': 'awsSigv4',
+        },
+      },
+    },
+  };
+}
+
+/** Answers of one status that are the same everywhere stand in the document once. */
+function shareResponses(paths: Record<string, Record<string, OperationObject>>): Record<string, ResponseObject> {
+  const all = Object.values(paths).flatMap((path) => Object.values(path));
+  const shared: Record<string, ResponseObject> = {};
+  for (const status of new Set(all.flatMap(({ responses }) => Object.keys(responses)))) {
+    const [first, ...others] = all.flatMap(({ responses }) => (responses[status] as ResponseObject | undefined) ?? []);
+    const same = others.length > 0 && others.every((response) => JSON.stringify(response) === JSON.stringify(first));
+    if (!first || !same) continue;
+    shared[`Answer${status}`] = first;
+    for (const { responses } of all) if (responses[status]) responses[status] = { $ref: `#/components/responses/Answer${status}` };
+  }
+  return shared;
+}
+
+function operationObject(operationId: string, operation: OperationDefinition): OperationObject {
+  const { summary, description, access, body } = operation;
+  const security = access === 'open' ? [] : access === 'operator' ? [{ iam: [] }] : [{ token: [access.scope] }, { iam: [] }];
+  return {
+    operationId,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    security,
+    parameters: parametersOf(operation),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': {
+                schema: jsonSchema(body.schema),
+                examples: Object.fromEntries(Object.entries(body.examples).map(([name, value]) => [name, { value }])),
+              },
+            },
+          },
+        }),
+    responses: responsesOf(operation),
+  };
+}
+
+function parametersOf({ path = {}, query, headers = {} }: OperationDefinition): ParameterObject[] {
+  const header = (name: string, { description, schema, required = false, example }: HeaderDefinition): ParameterObject => ({
+    name,
+    in: 'header',
+    required,
+    description,
+    schema: jsonSchema(schema),
+    ...(example === undefined ? {} : { example }),
+  });
+  // What a query parameter is after parsing is what it means: its text is only its form.
+  const { properties = {} } = query ? (z.toJSONSchema(query, { io: 'output' }) as { properties?: Record<string, Json> }) : {};
+  return [
+    ...Object.entries(path).map(([name, { description, schema, example }]): ParameterObject & { example: string } => ({
+      name,
+      in: 'path',
+      required: true,
+      description,
+      schema: jsonSchema(schema),
+      example,
+    })),
+    ...Object.entries(properties).map(([name, { description, ...schema }]): ParameterObject => ({
+      name,
+      in: 'query',
+      required: false,
+      description: String(description),
+      schema,
+    })),
+    ...Object.entries({ ...headers, 'X-Correlation-Id': correlationHeader }).map(([name, definition]) => header(name, definition)),
+  ];
+}
+
+function responsesOf({ access, answers, problems = [] }: OperationDefinition): Record<string, ResponseObject> {
+  const responses: Record<string, ResponseObject> = {};
+  for (const [status, answer] of Object.entries(answers)) responses[status] = responseObject(answer);
+  const kinds = [...problems, ...always];
+  const own = gatewayOf(access);
+  for (const status of [...new Set([...kinds, ...own].map((refusal) => refusal.status))].toSorted((a, b) => a - b)) {
+    const documents = kinds.filter((kind) => kind.status === status);
+    const messages = own.filter((answer) => answer.status === status);
+    const retry = documents.find(({ retryAfterSeconds }) => retryAfterSeconds !== undefined);
+    responses[status] = {
+      description: [
+        ...documents.map((kind) => `\`${problemType(kind)}\`: ${kind.meaning}`),
+        ...messages.map(({ message, when }) => `The gateway’s \`${message}\`: ${when}.`),
+      ].join('\n\n'),
+      headers: {
+        ...(documents.length > 0 ? correlation : {}),
+        ...(retry ? { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } : {}),
+      },
+      content: {
+        ...(documents.length > 0 ? { 'application/problem+json': { schema: { $ref: reference('Problem') } } } : {}),
+        ...(messages.length > 0 ? { 'application/json': { schema: { $ref: reference('GatewayMessage') } } } : {}),
+      },
+    };
+  }
+  return responses;
+}
+
+/** Of the gateway's own answers, those that a matched route can meet. */
+function gatewayOf(access: OperationDefinition['access']): GatewayAnswer[] {
+  const { notFound: _, unauthorized, forbidden, ...any } = gatewayAnswers;
+  return [...Object.values(any), ...(access === 'open' ? [] : [forbidden]), ...(typeof access === 'object' ? [unauthorized] : [])];
+}
+
+const correlation = { 'X-Correlation-Id': { description: correlationHeader.description, schema: jsonSchema(correlationHeader.schema) } };
+
+function responseObject({ description, schema, headers = {}, example }: AnswerDefinition): ResponseObject {
+  return {
+    description,
+    headers: {
+      ...correlation,
+      ...Object.fromEntries(
+        Object.entries(headers).map(([name, header]) => [name, { description: header.description, schema: jsonSchema(header.schema) }]),
+      ),
+    },
+    ...(schema === undefined
+      ? {}
+      : { content: { 'application/json': { schema: jsonSchema(schema), ...(example === undefined ? {} : { example }) } } }),
+  };
+}
+
+/** A reference where the schema has a name. */
+function jsonSchema(schema: z.ZodType): Json {
+  const name = Object.entries(namedSchemas).find(([, named]) => named === schema)?.[0];
+  if (name !== undefined) return { $ref: reference(name) };
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' });
+  return json;
+}

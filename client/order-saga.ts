@@ -1,0 +1,261 @@
+// Made from lambdas/contract/openapi.json by `npm run client`; changes belong into the contract.
+import { send, type Answer, type ClientOptions } from './http.ts';
+
+export interface Placement {
+  /** Who orders. Under a token it may be left out and is never another than its `sub`. */
+  readonly customerId?: string;
+  readonly currency?: string;
+  /** Lines with the same SKU and price are merged; one SKU at two prices is refused. */
+  readonly items: readonly OrderLine[];
+  /** What the payment gateway charges. The sandbox knows tok_ok, tok_declined, tok_flaky, tok_lost_response and tok_slow. */
+  readonly payment?: {
+    readonly token: string;
+  };
+  readonly shipTo?: {
+    readonly name?: string;
+    readonly postalCode?: string;
+    readonly country?: string;
+    readonly region?: string;
+    readonly city?: string;
+    readonly line1?: string;
+    readonly line2?: string;
+    readonly phone?: string;
+  };
+  /** Where the outcome is mailed to. */
+  readonly email?: string;
+}
+
+export interface OrderLine {
+  /** Stock keeping unit. */
+  readonly sku: string;
+  /** Pieces. */
+  readonly qty: number;
+  /** Of one piece, in the currency’s minor unit. */
+  readonly price: number;
+}
+
+export interface Accepted {
+  readonly orderId: string;
+  readonly status: 'PENDING';
+}
+
+export interface Order {
+  readonly orderId: string;
+  readonly customerId: string;
+  /** PENDING becomes exactly one of the others, once. */
+  readonly status: 'PENDING' | 'CONFIRMED' | 'FAILED' | 'CANCELLED';
+  /** Which answer the saga waits for. SETTLED waits for nothing. */
+  readonly step: 'RESERVING_STOCK' | 'CAPTURING_PAYMENT' | 'ARRANGING_SHIPMENT' | 'CALLING_OFF_SHIPMENT' | 'REFUNDING_PAYMENT' | 'RELEASING_STOCK' | 'SETTLED';
+  /** Counts the order’s transitions. */
+  readonly version: number;
+  readonly currency: string;
+  /** Sum of qty × price, in the currency’s minor unit. */
+  readonly total: number;
+  readonly items: readonly OrderLine[];
+  /** Why the order failed. */
+  readonly failure?: {
+    /** For programs: stable. */
+    readonly code: 'OUT_OF_STOCK' | 'PAYMENT_DECLINED' | 'UNDELIVERABLE' | 'TIMED_OUT';
+    /** For people: may change. */
+    readonly detail: string;
+  };
+  readonly placedAt: string;
+  readonly updatedAt: string;
+  /** When the customer’s answer became final. */
+  readonly settledAt?: string;
+}
+
+export interface OrderList {
+  /** Newest first. The list follows an order’s changes within about a second. */
+  readonly orders: readonly ListedOrder[];
+  /** There may be more: send it back to go on. */
+  readonly cursor?: string;
+}
+
+export interface ListedOrder {
+  readonly orderId: string;
+  readonly customerId: string;
+  /** PENDING becomes exactly one of the others, once. */
+  readonly status: 'PENDING' | 'CONFIRMED' | 'FAILED' | 'CANCELLED';
+  /** Pieces, not lines. */
+  readonly itemCount: number;
+  /** Sum of qty × price, in the currency’s minor unit. */
+  readonly total: number;
+  readonly currency: string;
+  readonly placedAt: string;
+  readonly updatedAt: string;
+}
+
+export interface Timeline {
+  readonly orderId: string;
+  /** Every message of the order that is still held, oldest first. */
+  readonly entries: readonly TimelineEntry[];
+  /** Versions whose messages are no longer held. */
+  readonly expired: number;
+  /** There are more entries than one answer shows. */
+  readonly truncated: boolean;
+}
+
+export interface TimelineEntry {
+  readonly messageId: string;
+  /** Such as OrderPlaced or PaymentCaptured. */
+  readonly type: string;
+  /** The order’s version that it announces; answers of participants have none. */
+  readonly sequence?: number;
+  /** The function that committed it. */
+  readonly source: string;
+  readonly committedAt: string;
+  readonly sentAt?: string;
+  /** Of its sending. */
+  readonly status: 'PENDING' | 'SENT' | 'FAILED' | 'SENDING' | 'DEAD';
+  /** How often sending it failed. */
+  readonly attempts: number;
+}
+
+export interface Cancellation {
+  readonly orderId: string;
+  /** PENDING becomes exactly one of the others, once. */
+  readonly status: 'PENDING' | 'CONFIRMED' | 'FAILED' | 'CANCELLED';
+  /** Which answer the saga waits for. SETTLED waits for nothing. */
+  readonly step: 'RESERVING_STOCK' | 'CAPTURING_PAYMENT' | 'ARRANGING_SHIPMENT' | 'CALLING_OFF_SHIPMENT' | 'REFUNDING_PAYMENT' | 'RELEASING_STOCK' | 'SETTLED';
+}
+
+export interface StockSetting {
+  /** Pieces that are free to sell. What orders hold is not touched. */
+  readonly available: number;
+}
+
+export interface StockLevel {
+  readonly sku: string;
+  /** Free to sell. */
+  readonly available: number;
+  /** Held by orders. */
+  readonly reserved: number;
+}
+
+/** Options of every operation. */
+export interface CallOptions {
+  /** Given by the caller, or made; every log line and message of the request carries it. */
+  readonly correlationId?: string;
+}
+
+/** The API of Order Saga. Every method throws ApiProblem for an answer of 400 and above. */
+export class OrderSagaClient {
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** Place an order. Accepts the order and answers; a second later it is confirmed or has failed, and then everything is undone. One key, one order: the same request again gets the same answer. `POST /orders` */
+  placeOrder(body: Placement, options: CallOptions & {
+    /** A new one for each order, the same for each repetition. */
+    readonly idempotencyKey?: string;
+  } = {}): Promise<Answer<202, Accepted>> {
+    return send(this.#options, {
+      method: 'POST',
+      path: '/orders',
+      body,
+      headers: { 'idempotency-key': options.idempotencyKey ?? crypto.randomUUID(), 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<202, Accepted>>;
+  }
+
+  /** List a customer’s orders. `GET /orders` */
+  listOrders(query: {
+    /** Whose orders. Required unless a token says it. */
+    readonly customerId?: string;
+    /** Only orders in this status. */
+    readonly status?: 'PENDING' | 'CONFIRMED' | 'FAILED' | 'CANCELLED';
+    /** Orders in one answer. With a status there may be fewer although more follow. */
+    readonly limit?: number;
+    /** From the answer before: the list goes on there. Opaque, and bound to customer and status. */
+    readonly cursor?: string;
+  } = {}, options: CallOptions = {}): Promise<Answer<200, OrderList>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: '/orders',
+      query,
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, OrderList>>;
+  }
+
+  /** Read an order. `GET /orders/{id}` */
+  getOrder(id: string, options: CallOptions & {
+    /** An ETag that the caller knows: polling an unchanged order costs no body. */
+    readonly ifNoneMatch?: string;
+  } = {}): Promise<Answer<200, Order> | Answer<304, undefined>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: `/orders/${encodeURIComponent(id)}`,
+      headers: { 'if-none-match': options.ifNoneMatch, 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, Order> | Answer<304, undefined>>;
+  }
+
+  /** Read an order’s messages. `GET /orders/{id}/timeline` */
+  getTimeline(id: string, options: CallOptions = {}): Promise<Answer<200, Timeline>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: `/orders/${encodeURIComponent(id)}/timeline`,
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, Timeline>>;
+  }
+
+  /** Cancel an order. Turns the order round, whatever it is doing: what was taken is given back. The body is not read. Asked again, it answers the same. `POST /orders/{id}/cancel` */
+  cancelOrder(id: string, options: CallOptions = {}): Promise<Answer<202, Cancellation>> {
+    return send(this.#options, {
+      method: 'POST',
+      path: `/orders/${encodeURIComponent(id)}/cancel`,
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<202, Cancellation>>;
+  }
+
+  /** Read a stock level. `GET /admin/stock/{sku}` */
+  getStock(sku: string, options: CallOptions = {}): Promise<Answer<200, StockLevel>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: `/admin/stock/${encodeURIComponent(sku)}`,
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, StockLevel>>;
+  }
+
+  /** Set what is free to sell. `PUT /admin/stock/{sku}` */
+  putStock(sku: string, body: StockSetting, options: CallOptions & {
+    /** Only if the stock still has this ETag; `*`: only if the SKU exists. */
+    readonly ifMatch?: string;
+  } = {}): Promise<Answer<200, StockLevel>> {
+    return send(this.#options, {
+      method: 'PUT',
+      path: `/admin/stock/${encodeURIComponent(sku)}`,
+      body,
+      headers: { 'if-match': options.ifMatch, 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, StockLevel>>;
+  }
+
+  /** Ask whether the API answers. Says that the gateway reaches a function. No table is asked. `GET /health` */
+  getHealth(options: CallOptions = {}): Promise<Answer<200, {
+    readonly status: 'ok';
+    readonly stage: 'dev' | 'test' | 'prod';
+  }>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: '/health',
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, {
+    readonly status: 'ok';
+    readonly stage: 'dev' | 'test' | 'prod';
+  }>>;
+  }
+
+  /** Read this document. `GET /openapi.json` */
+  getDocument(options: CallOptions = {}): Promise<Answer<200, {
+    readonly openapi: string;
+  }>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: '/openapi.json',
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, {
+    readonly openapi: string;
+  }>>;
+  }
+}

@@ -1,0 +1,377 @@
+import * as z from 'zod';
+import { correlationIdPattern, type HeaderDefinition, type OperationDefinition } from './core/http.ts';
+import { rowStatuses } from './core/tables.ts';
+import type { FunctionName } from './functions.ts';
+import {
+  currencySchema,
+  customerIdSchema,
+  failureCodes,
+  orderIdSchema,
+  orderLineSchema,
+  orderStatuses,
+  orderSteps,
+  skuSchema,
+} from './order.ts';
+import { problems } from './problems.ts';
+import { idempotencyKeySchema, ifMatchSchema, listQuerySchema, placementSchema, stockSchema } from './requests.ts';
+import { stageNames } from './stages.ts';
+
+/**
+ * The API, operation by operation. The template's routes and authorizers, the OpenAPI document, the client and docs/api.md are made from it;
+ * handlers take their answers' types from here, and no function's bundle holds it.
+ */
+
+/** What a customer's token must carry. The form is the one that Cognito gives to custom scopes: resource server, slash, name. */
+export const scopes = {
+  place: { scope: 'orders/place' },
+  read: { scope: 'orders/read' },
+  cancel: { scope: 'orders/cancel' },
+} as const;
+
+const time = z.iso.datetime();
+const version = z.int().min(1);
+const status = z.enum(orderStatuses).describe('PENDING becomes exactly one of the others, once.');
+const step = z.enum(orderSteps).describe('Which answer the saga waits for. SETTLED waits for nothing.');
+const total = z.int().min(0).describe('Sum of qty × price, in the currency’s minor unit.');
+
+const acceptedSchema = z.object({ orderId: orderIdSchema, status: z.literal('PENDING') });
+
+const orderSchema = z.object({
+  orderId: orderIdSchema,
+  customerId: customerIdSchema,
+  status,
+  step,
+  version: version.describe('Counts the order’s transitions.'),
+  currency: currencySchema,
+  total,
+  items: z.array(orderLineSchema),
+  failure: z
+    .object({
+      code: z.enum(failureCodes).describe('For programs: stable.'),
+      detail: z.string().describe('For people: may change.'),
+    })
+    .optional()
+    .describe('Why the order failed.'),
+  placedAt: time,
+  updatedAt: time,
+  settledAt: time.optional().describe('When the customer’s answer became final.'),
+});
+export type OrderAnswer = z.infer<typeof orderSchema>;
+
+const listedOrderSchema = z.object({
+  orderId: orderIdSchema,
+  customerId: customerIdSchema,
+  status,
+  itemCount: z.int().min(1).describe('Pieces, not lines.'),
+  total,
+  currency: currencySchema,
+  placedAt: time,
+  updatedAt: time,
+});
+export type ListedOrder = z.infer<typeof listedOrderSchema>;
+
+const orderListSchema = z.object({
+  orders: z.array(listedOrderSchema).describe('Newest first. The list follows an order’s changes within about a second.'),
+  cursor: z.string().optional().describe('There may be more: send it back to go on.'),
+});
+
+const timelineEntrySchema = z.object({
+  messageId: z.string(),
+  type: z.string().describe('Such as OrderPlaced or PaymentCaptured.'),
+  sequence: version.optional().describe('The order’s version that it announces; answers of participants have none.'),
+  source: z.string().describe('The function that committed it.'),
+  committedAt: time,
+  sentAt: time.optional(),
+  status: z.enum(rowStatuses).describe('Of its sending.'),
+  attempts: z.int().min(0).describe('How often sending it failed.'),
+});
+const timelineSchema = z.object({
+  orderId: orderIdSchema,
+  entries: z.array(timelineEntrySchema).describe('Every message of the order that is still held, oldest first.'),
+  expired: z.int().min(0).describe('Versions whose messages are no longer held.'),
+  truncated: z.boolean().describe('There are more entries than one answer shows.'),
+});
+export type TimelineAnswer = z.infer<typeof timelineSchema>;
+
+const cancellationSchema = z.object({ orderId: orderIdSchema, status, step });
+
+const stockLevelSchema = z.object({
+  sku: skuSchema,
+  available: z.int().min(0).describe('Free to sell.'),
+  reserved: z.int().min(0).describe('Held by orders.'),
+});
+export type StockAnswer = z.infer<typeof stockLevelSchema>;
+
+/** Schemas that the document and the client name. */
+export const namedSchemas = {
+  Placement: placementSchema,
+  OrderLine: orderLineSchema,
+  Accepted: acceptedSchema,
+  Order: orderSchema,
+  OrderList: orderListSchema,
+  ListedOrder: listedOrderSchema,
+  Timeline: timelineSchema,
+  TimelineEntry: timelineEntrySchema,
+  Cancellation: cancellationSchema,
+  StockSetting: stockSchema,
+  StockLevel: stockLevelSchema,
+} as const;
+
+const orderId = 'ord_1V3ZJY8R4Q0W6T2K9M5C7XBDEH';
+const orderPath = { id: { description: 'From the answer to POST /orders.', schema: orderIdSchema, example: orderId } };
+const skuPath = { sku: { description: 'Stock keeping unit.', schema: skuSchema, example: 'coffee' } };
+const etag: HeaderDefinition = { description: 'Changes with every change.', schema: z.string(), example: '"4"' };
+const when = { placedAt: '2026-11-21T09:00:00.000Z', updatedAt: '2026-11-21T09:00:01.204Z' };
+const exampleOrder: OrderAnswer = {
+  orderId,
+  customerId: 'c1',
+  status: 'CONFIRMED',
+  step: 'SETTLED',
+  version: 4,
+  currency: 'JPY',
+  total: 1000,
+  items: [{ sku: 'coffee', qty: 2, price: 500 }],
+  ...when,
+  settledAt: when.updatedAt,
+};
+
+/** Headers of every request and every answer. */
+export const correlationHeader: HeaderDefinition = {
+  description: 'Given by the caller, or made; every log line and message of the request carries it.',
+  schema: z.string().regex(correlationIdPattern, 'must be 1 to 128 visible ASCII characters'),
+  example: 'checkout-7f3a',
+};
+
+export const operations = {
+  placeOrder: {
+    route: 'POST /orders',
+    function: 'place-order',
+    access: scopes.place,
+    summary: 'Place an order',
+    description:
+      'Accepts the order and answers; a second later it is confirmed or has failed, and then everything is undone. One key, one order: the same request again gets the same answer.',
+    headers: {
+      'Idempotency-Key': {
+        description: 'A new one for each order, the same for each repetition.',
+        schema: idempotencyKeySchema,
+        required: true,
+        example: 'demo-001',
+      },
+    },
+    body: {
+      schema: placementSchema,
+      examples: {
+        smallest: { items: [{ sku: 'coffee', qty: 1, price: 500 }] },
+        whole: {
+          currency: 'EUR',
+          items: [
+            { sku: 'coffee', qty: 2, price: 500 },
+            { sku: 'mug.blue', qty: 1, price: 1200 },
+          ],
+          payment: { token: 'tok_ok' },
+          shipTo: {
+            name: 'Ada Lovelace',
+            postalCode: '1000001',
+            country: 'JP',
+            city: 'Tokyo',
+            line1: '1-1 Chiyoda',
+            phone: '+81 3 1234 5678',
+          },
+          email: 'ada@example.com',
+        },
+      },
+    },
+    answers: {
+      202: {
+        description: 'Accepted, now or before.',
+        schema: acceptedSchema,
+        example: { orderId, status: 'PENDING' },
+        headers: {
+          Location: { description: 'Where the order is.', schema: z.string(), example: `/orders/${orderId}` },
+          'Idempotency-Replayed': { description: '`true`: the order was there already.', schema: z.literal('true') },
+        },
+      },
+    },
+    problems: [
+      problems.malformedBody,
+      problems.unusableSubject,
+      problems.otherCustomer,
+      problems.bodyTooLarge,
+      problems.unsupportedMediaType,
+      problems.keyReused,
+    ],
+  },
+  listOrders: {
+    route: 'GET /orders',
+    function: 'query-orders',
+    access: scopes.read,
+    throttleShare: 0.5,
+    summary: 'List a customer’s orders',
+    query: listQuerySchema,
+    answers: {
+      200: {
+        description: 'One page.',
+        schema: orderListSchema,
+        example: { orders: [{ orderId, customerId: 'c1', status: 'CONFIRMED', itemCount: 2, total: 1000, currency: 'JPY', ...when }] },
+      },
+    },
+    problems: [problems.unusableSubject, problems.otherCustomer],
+  },
+  getOrder: {
+    route: 'GET /orders/{id}',
+    function: 'query-orders',
+    access: scopes.read,
+    throttleShare: 0.5,
+    summary: 'Read an order',
+    path: orderPath,
+    headers: {
+      'If-None-Match': {
+        description: 'An ETag that the caller knows: polling an unchanged order costs no body.',
+        schema: z.string(),
+        example: '"3"',
+      },
+    },
+    answers: {
+      200: { description: 'As it is now.', schema: orderSchema, example: exampleOrder, headers: { ETag: etag } },
+      304: { description: 'Unchanged.', headers: { ETag: etag } },
+    },
+    problems: [problems.unusableSubject, problems.orderNotFound],
+  },
+  getTimeline: {
+    route: 'GET /orders/{id}/timeline',
+    function: 'query-orders',
+    access: scopes.read,
+    throttleShare: 0.25,
+    summary: 'Read an order’s messages',
+    path: orderPath,
+    answers: {
+      200: {
+        description: 'What happened, in order.',
+        schema: timelineSchema,
+        example: {
+          orderId,
+          entries: [
+            {
+              messageId: '01KAJ0C5P4Z7QZ8N2V4R6T8W0Y',
+              type: 'OrderPlaced',
+              sequence: 1,
+              source: 'place-order',
+              committedAt: when.placedAt,
+              sentAt: when.placedAt,
+              status: 'SENT',
+              attempts: 0,
+            },
+          ],
+          expired: 0,
+          truncated: false,
+        },
+      },
+    },
+    problems: [problems.unusableSubject, problems.orderNotFound],
+  },
+  cancelOrder: {
+    route: 'POST /orders/{id}/cancel',
+    function: 'order-cancel',
+    access: scopes.cancel,
+    summary: 'Cancel an order',
+    description:
+      'Turns the order round, whatever it is doing: what was taken is given back. The body is not read. Asked again, it answers the same.',
+    path: orderPath,
+    answers: {
+      202: {
+        description: 'It will end CANCELLED.',
+        schema: cancellationSchema,
+        example: { orderId, status: 'PENDING', step: 'REFUNDING_PAYMENT' },
+      },
+    },
+    problems: [problems.unusableSubject, problems.orderNotFound, problems.orderSettled],
+  },
+  getStock: {
+    route: 'GET /admin/stock/{sku}',
+    function: 'stock-admin',
+    access: 'operator',
+    throttleShare: 0.25,
+    summary: 'Read a stock level',
+    path: skuPath,
+    answers: {
+      200: {
+        description: 'As it is now.',
+        schema: stockLevelSchema,
+        example: { sku: 'coffee', available: 9, reserved: 1 },
+        headers: { ETag: etag },
+      },
+    },
+    problems: [problems.skuNotFound],
+  },
+  putStock: {
+    route: 'PUT /admin/stock/{sku}',
+    function: 'stock-admin',
+    access: 'operator',
+    throttleShare: 0.25,
+    summary: 'Set what is free to sell',
+    path: skuPath,
+    headers: {
+      'If-Match': {
+        description: 'Only if the stock still has this ETag; `*`: only if the SKU exists.',
+        schema: ifMatchSchema,
+        example: '"4"',
+      },
+    },
+    body: { schema: stockSchema, examples: { ten: { available: 10 } } },
+    answers: {
+      200: {
+        description: 'As it is now.',
+        schema: stockLevelSchema,
+        example: { sku: 'coffee', available: 10, reserved: 1 },
+        headers: { ETag: etag },
+      },
+    },
+    problems: [problems.malformedBody, problems.stockChanged, problems.bodyTooLarge, problems.unsupportedMediaType],
+  },
+  getHealth: {
+    route: 'GET /health',
+    function: 'health',
+    access: 'open',
+    summary: 'Ask whether the API answers',
+    description: 'Says that the gateway reaches a function. No table is asked.',
+    answers: {
+      200: {
+        description: 'It does.',
+        schema: z.object({ status: z.literal('ok'), stage: z.enum(stageNames) }),
+        example: { status: 'ok', stage: 'dev' },
+      },
+    },
+  },
+  getDocument: {
+    route: 'GET /openapi.json',
+    function: 'health',
+    access: 'open',
+    summary: 'Read this document',
+    answers: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) } },
+  },
+} as const satisfies Record<string, OperationDefinition<FunctionName>>;
+
+export type OperationName = keyof typeof operations;
+
+const all: readonly OperationDefinition[] = Object.values(operations);
+const namesOf = (headers: readonly (Readonly<Record<string, unknown>> | undefined)[]): string[] => [
+  ...new Set(headers.flatMap((named) => Object.keys(named ?? {})).map((name) => name.toLowerCase())),
+];
+
+/** What a web page may send and read, in lower case. The names with `x-amz` are those of a signed request. */
+export const corsHeaders = {
+  requestHeaders: [
+    'authorization',
+    'content-type',
+    'x-correlation-id',
+    'x-amz-content-sha256',
+    'x-amz-date',
+    'x-amz-security-token',
+    ...namesOf(all.map(({ headers }) => headers)),
+  ],
+  answerHeaders: [
+    'x-correlation-id',
+    'retry-after',
+    ...namesOf(all.flatMap(({ answers }) => Object.values(answers).map(({ headers }) => headers))),
+  ],
+} as const;

@@ -1,0 +1,55 @@
+import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+
+/** Of a JWT authorizer of the template. */
+export interface JwtConfiguration {
+  readonly issuer: string;
+  readonly audience: readonly string[];
+}
+
+export type TokenVerdict =
+  | { readonly holds: true; readonly claims: JWTPayload; readonly scopes: readonly string[] }
+  /** The words of `error_description`. */
+  | { readonly holds: false; readonly why: string };
+
+/** API Gateway takes RSA signatures only; naming them keeps `none` and the public key as an HMAC secret out. */
+const algorithms = ['RS256', 'RS384', 'RS512'];
+
+/** Verifies tokens as a JWT authorizer does. The issuer's keys are fetched once they are needed, and kept. */
+export class TokenVerifier {
+  readonly #configuration: JwtConfiguration;
+  #keys: Promise<JWTVerifyGetKey> | undefined;
+
+  constructor(configuration: JwtConfiguration) {
+    this.#configuration = configuration;
+  }
+
+  async verify(token: string, now = new Date()): Promise<TokenVerdict> {
+    const { issuer, audience } = this.#configuration;
+    const refused = (why: string): TokenVerdict => ({ holds: false, why });
+    try {
+      // jose would take a token without `kid` if one key fits; API Gateway does not.
+      if (decodeProtectedHeader(token).kid === undefined) return refused('the token names no key');
+      this.#keys ??= keysOf(issuer);
+      const { payload } = await jwtVerify(token, await this.#keys, { issuer, algorithms, currentDate: now, requiredClaims: ['exp'] });
+      const audiences = payload.aud === undefined ? [payload['client_id']] : [payload.aud].flat();
+      if (!audiences.some((entry) => typeof entry === 'string' && audience.includes(entry)))
+        return refused('the token is for another audience');
+      if (payload.iat !== undefined && payload.iat > Math.floor(now.getTime() / 1000)) return refused('the token was issued in the future');
+      return { holds: true, claims: payload, scopes: scopesOf(payload) };
+    } catch (error) {
+      return refused((error as Error).message);
+    }
+  }
+}
+
+/** The issuer's keys, found as OpenID Connect Discovery says. Issuers that cannot be reached are asked again next time. */
+async function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
+  const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+  const { jwks_uri: uri } = (await response.json()) as { jwks_uri: string };
+  return createRemoteJWKSet(new URL(uri));
+}
+
+function scopesOf({ scope, scp }: JWTPayload & { scope?: unknown; scp?: unknown }): string[] {
+  const given = scope ?? scp ?? [];
+  return Array.isArray(given) ? given.map(String) : String(given).split(' ');
+}

@@ -1,0 +1,88 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { Sha256 } from '../lambdas/kit/sha256.ts';
+import { localRegion } from './template.ts';
+
+/** What of an HTTP request is signed. */
+export interface SignedRequest {
+  readonly method: string;
+  /** Path and query as they were sent. */
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+interface Claim {
+  readonly accessKeyId: string;
+  readonly scope: string;
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+}
+
+/** How far the clock of whoever signs may be off, as AWS has it. */
+const clockSkewMs = 5 * 60_000;
+
+const form = /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\/([^,\s]+), ?SignedHeaders=([a-z0-9;_-]+), ?Signature=([0-9a-f]{64})$/;
+
+function claimOf({ authorization = '' }: IncomingHttpHeaders): Claim | undefined {
+  const [, accessKeyId, scope, headers, signature] = form.exec(authorization) ?? [];
+  return accessKeyId && scope && headers && signature ? { accessKeyId, scope, signedHeaders: headers.split(';'), signature } : undefined;
+}
+
+/** The access key that a request names, whether or not its signature holds. */
+export function accessKeyOf({ authorization = '' }: IncomingHttpHeaders): string | undefined {
+  return /Credential=([^/]+)\//.exec(authorization)?.[1];
+}
+
+/**
+ * Whether a request is signed (Signature Version 4, in its headers) with the secret that belongs to its access key: the signature is made again from
+ * what arrived. Session tokens, signed query strings and unsigned payloads are not taken.
+ */
+export async function isSigned(request: SignedRequest, service: string, secretAccessKey: string, now = Date.now()): Promise<boolean> {
+  const claim = claimOf(request.headers);
+  const signingDate = dateOf(request.headers['x-amz-date']);
+  if (!claim || !signingDate) return false;
+  if (Math.abs(signingDate.getTime() - now) > clockSkewMs) return false;
+  const day = signingDate.toISOString().slice(0, 10).replaceAll('-', '');
+  if (claim.scope !== `${day}/${localRegion}/${service}/aws4_request`) return false;
+  const names = new Set(claim.signedHeaders);
+  // What AWS reads must be signed, or somebody on the way could change it.
+  if (!names.has('host') || Object.keys(request.headers).some((name) => name.startsWith('x-amz-') && !names.has(name))) return false;
+  const claimedHash = request.headers['x-amz-content-sha256'];
+  if (claimedHash !== undefined && claimedHash !== createHash('sha256').update(request.body).digest('hex')) return false;
+
+  const url = new URL(request.target, 'http://localhost');
+  const query: Record<string, string[]> = {};
+  for (const [name, value] of url.searchParams) (query[name] ??= []).push(value);
+  const signer = new SignatureV4({
+    service,
+    region: localRegion,
+    sha256: Sha256,
+    applyChecksum: false,
+    credentials: { accessKeyId: claim.accessKeyId, secretAccessKey },
+  });
+  const expected = await signer.sign(
+    {
+      method: request.method,
+      protocol: 'http:',
+      hostname: url.hostname,
+      path: url.pathname,
+      query,
+      headers: Object.fromEntries(claim.signedHeaders.map((name) => [name, String(request.headers[name] ?? '')])),
+      body: request.body,
+    },
+    { signingDate, signableHeaders: names },
+  );
+  const made = claimOf(expected.headers);
+  return made !== undefined && timingSafeEqual(Buffer.from(made.signature), Buffer.from(claim.signature));
+}
+
+/** `20261121T090000Z` */
+function dateOf(header: string | string[] | undefined): Date | undefined {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(header)) ?? [];
+  if (parts.length === 0) return undefined;
+  const [year, month, day, hour, minute, second] = parts as [string, string, string, string, string, string];
+  const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}

@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { scopes } from '../lambdas/contract/api.ts';
+import { Identities, identitiesFile, localAudience } from './identities.ts';
+import { StartProblem } from './problem.ts';
+
+const everyScope = Object.values(scopes).map(({ scope }) => scope);
+
+const usage = `npm run -s token -- --customer <id> | --operator
+
+  --customer <id>       prints a token whose sub this is
+  --scopes <a,b>        what it may do                        (default ${everyScope.join(',')})
+  --expires <seconds>   for how long                          (default 3600)
+  --operator            prints the operator's credentials, to sign with: eval "$(npm run -s token -- --operator)"
+  --data-dir <folder>   of the runtime that shall take it     (default .local)`;
+
+/** The command: a token or credentials for a local runtime that was started with --auth. */
+export async function token(args: readonly string[]): Promise<void> {
+  try {
+    process.stdout.write(`${await made(args)}\n`);
+  } catch (error) {
+    process.stderr.write(error instanceof StartProblem ? `\n${error.message}\n\n` : `${(error as Error).stack}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** @throws StartProblem that says what is wrong with the arguments */
+async function made(args: readonly string[]): Promise<string> {
+  const { customer, operator, expires, scopes: list, 'data-dir': folder } = parsed(args);
+  const dataDir = resolve(folder);
+  if (!existsSync(join(dataDir, identitiesFile))) throw new StartProblem(`${dataDir} knows no identities: npm start -- --auth makes them`);
+  const identities = new Identities(dataDir);
+  if (operator) {
+    const { accessKeyId, secretAccessKey } = identities.operator;
+    return `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=us-east-1`;
+  }
+  if (customer === undefined || !/^\d{1,9}$/.test(expires)) throw new StartProblem(usage);
+  return identities.token({
+    sub: customer,
+    aud: localAudience,
+    exp: Math.floor(Date.now() / 1000) + Number(expires),
+    scope: list.split(',').join(' '),
+  });
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        customer: { type: 'string' },
+        operator: { type: 'boolean', default: false },
+        scopes: { type: 'string', default: everyScope.join(',') },
+        expires: { type: 'string', default: '3600' },
+        'data-dir': { type: 'string', default: '.local' },
+      },
+    }).values;
+  } catch (error) {
+    throw new StartProblem(`${(error as Error).message}\n\n${usage}`);
+  }
+}
