@@ -30,8 +30,9 @@ export interface Gateway {
 
 /** What the gateway itself answers looks like this on AWS, and so it does here. */
 function refuse(response: ServerResponse, { status, message }: Omit<GatewayAnswer, 'when'>): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ message }));
+  const body = JSON.stringify({ message });
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
 }
 
 /** An HTTP API on loopback: routes, events and answers as the template and AWS have them. */

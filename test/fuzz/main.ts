@@ -1,0 +1,195 @@
+/**
+ * `npm run fuzz`: sends requests that are made from the OpenAPI document, good and broken, to a local runtime with authentication on, and
+ * looks at every answer and at the books afterwards.
+ */
+import { execFileSync } from 'node:child_process';
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import * as fc from 'fast-check';
+import { Identities, localAudience } from '../../local/identities.ts';
+import { operationOf, undocumented } from '../support/document.ts';
+import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
+import { localSystem, type System } from '../support/system.ts';
+import { signWith, typedClient } from '../support/client.ts';
+import { requests, type FuzzRequest } from './arbitraries.ts';
+import { send, type FuzzAnswer } from './send.ts';
+import { bookFindings } from './books.ts';
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '3000' },
+    seed: { type: 'string', default: String(randomInt(2 ** 31 - 1)) },
+    save: { type: 'boolean', default: false },
+  },
+});
+const [count, seed] = [Number(values.requests), Number(values.seed)];
+if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed))
+  throw new Error('--requests and --seed must be whole numbers');
+
+const clients = 16;
+/** Of one customer, one after the other: what they feel. */
+const samples = 60;
+/** Accepting may take this much longer afterwards, by the medians of one run: machines are noisy. */
+const usualRatio = 1.5;
+const log = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** What is wrong with an answer; undefined: nothing. */
+function findingOf(request: FuzzRequest, answer: FuzzAnswer | undefined): string | undefined {
+  if (!answer) return request.raw ? undefined : 'the connection ended without an answer';
+  if (answer.status >= 500) return `status ${answer.status}: ${answer.text.slice(0, 200)}`;
+  const path = pathOf(request.target);
+  // HEAD has no body to look at, and is no operation.
+  const missing = request.method === 'HEAD' ? undefined : undocumented(request.method, path, answer);
+  if (missing !== undefined) return `undocumented: ${missing}`;
+  const refusedForForm = [400, 413, 415].includes(answer.status);
+  const lawful = operationOf(request.method, path) !== undefined && request.sender.kind !== 'garbage' && request.sender.kind !== 'tampered';
+  if (request.broken.length === 0 && lawful && refusedForForm && !semantic(answer))
+    return `refused what the document allows: ${answer.text.slice(0, 300)}`;
+  if (request.broken.length > 0 && request.operation !== 'elsewhere' && answer.status < 300)
+    return `took what the document forbids (${request.broken.join(', ')})`;
+  return undefined;
+}
+
+/** The path that is asked for: `.` and `..` in it are resolved before any route is looked for. */
+function pathOf(target: string): string {
+  return URL.canParse(target, 'http://localhost') ? new URL(target, 'http://localhost').pathname : target;
+}
+
+/** What no schema can say: one SKU at two prices, and sums beyond the integers. */
+function semantic({ text }: FuzzAnswer): boolean {
+  return /at two prices|add up to more than|total exceeds/.test(text);
+}
+
+interface Tally {
+  readonly answered: Map<string, number>;
+  readonly findings: { readonly index: number; readonly what: string; readonly request: FuzzRequest }[];
+  readonly accepted: Set<string>;
+  slowest: number;
+}
+
+async function fuzz(url: string, identities: Identities): Promise<Tally> {
+  const tally: Tally = { answered: new Map(), findings: [], accepted: new Set(), slowest: 0 };
+  const all = fc.sample(requests, { numRuns: count, seed });
+  let next = 0;
+  const client = async (): Promise<void> => {
+    while (next < all.length && tally.findings.length < 10) {
+      const index = next++;
+      const request = all[index]!;
+      const answer = await send(url, identities, request);
+      const kind = answer ? `${answer.status} ${request.operation}` : `none ${request.operation}`;
+      tally.answered.set(kind, (tally.answered.get(kind) ?? 0) + 1);
+      tally.slowest = Math.max(tally.slowest, answer?.milliseconds ?? 0);
+      if (answer?.status === 202 && request.orderId !== undefined) tally.accepted.add(request.orderId);
+      const what = findingOf(request, answer);
+      if (what !== undefined) tally.findings.push({ index, what, request });
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return tally;
+}
+
+/** The smallest request that still has a finding. */
+async function shrunk(url: string, identities: Identities, index: number): Promise<string> {
+  const property = fc.asyncProperty(requests, async (request) => findingOf(request, await send(url, identities, request)) === undefined);
+  const { counterexample } = await fc.check(property, { seed, path: String(index), numRuns: 1, interruptAfterTimeLimit: 20_000 });
+  return counterexample ? shown(counterexample[0]) : 'found once and not again: it hangs on what came before';
+}
+
+function shown({ body, ...request }: FuzzRequest): string {
+  return JSON.stringify({ ...request, body: body && Buffer.from(body).toString('utf8') }).slice(0, 2000);
+}
+
+/** Median of accepting one order after the other, in ms. */
+async function acceptMedian(url: string, identities: Identities): Promise<number> {
+  const token = await identities.token({
+    sub: 'usual',
+    scope: 'orders/place',
+    aud: localAudience,
+    exp: Math.floor(Date.now() / 1000) + 600,
+  });
+  const client = typedClient(url, () => Promise.resolve({ authorization: `Bearer ${token}` }));
+  const times: number[] = [];
+  for (let i = 0; i < samples; i++) {
+    const before = performance.now();
+    await client.placeOrder({ items: [{ sku: `unknown-${randomUUID()}`, qty: 1, price: 1 }] });
+    times.push(performance.now() - before);
+  }
+  return times.toSorted((a, b) => a - b)[Math.floor(samples / 2)]!;
+}
+
+/** Resident memory of the runtime and all of its processes, MB. */
+function memoryMb(dataDir: string): number {
+  const lines = execFileSync('ps', ['-eo', 'rss=,command='], { encoding: 'utf8' }).split('\n');
+  return Math.round(
+    lines.filter((line) => line.includes(dataDir)).reduce((sum, line) => sum + Number(line.trim().split(' ')[0]), 0) / 1024,
+  );
+}
+
+/** Waits until no order is open, for at most five minutes. @returns what is still wrong with the books */
+async function settledBooks(system: System, accepted: ReadonlySet<string>): Promise<string[]> {
+  const deadline = Date.now() + 300_000;
+  for (;;) {
+    const findings = await bookFindings(system, accepted);
+    if (findings.length === 0 || Date.now() > deadline) return findings;
+    await pause(500);
+  }
+}
+
+async function run(runtime: StartedRuntime): Promise<{ failed: boolean; report: string }> {
+  const identities = new Identities(runtime.dataDir);
+  const system = await localSystem(runtime.url);
+  await typedClient(runtime.url, signWith(identities.operator)).putStock('tea', { available: 1000 });
+  await acceptMedian(runtime.url, identities);
+  await settledBooks(system, new Set());
+  const before = { accept: await acceptMedian(runtime.url, identities), memory: memoryMb(runtime.dataDir) };
+  const startedAt = performance.now();
+  const tally = await fuzz(runtime.url, identities);
+  const seconds = (performance.now() - startedAt) / 1000;
+  for (const { index, what, request } of tally.findings) log(`\n✗ request ${index}: ${what}\n  ${shown(request)}`);
+  if (tally.findings[0]) log(`\nsmallest: ${await shrunk(runtime.url, identities, tally.findings[0].index)}`);
+  const books = await settledBooks(system, tally.accepted);
+  for (const finding of books) log(`✗ books: ${finding}`);
+  const after = { accept: await acceptMedian(runtime.url, identities), memory: memoryMb(runtime.dataDir) };
+  const ratio = after.accept / before.accept;
+  const usual = ratio <= usualRatio;
+  if (!usual) log(`✗ accepting takes ${ratio.toFixed(2)} times as long as before`);
+
+  const kinds = [...tally.answered.keys()].map((kind) => kind.split(' ') as [string, string]);
+  const unique = (at: 0 | 1): string[] => [...new Set(kinds.map((kind) => kind[at]))].toSorted();
+  const rows = unique(1).map((operation) => [
+    operation,
+    ...unique(0).map((status) => String(tally.answered.get(`${status} ${operation}`) ?? '')),
+  ]);
+  const sent = [...tally.answered.values()].reduce((sum, number) => sum + number, 0);
+  const report = `${sent} requests in ${seconds.toFixed(0)} s from ${clients} clients, seed ${seed}: ${tally.findings.length} findings, ${books.length} in the books of ${tally.accepted.size} accepted orders.
+
+${[['operation', ...unique(0)], ['---', ...unique(0).map(() => '---:')], ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')}
+
+Slowest answer ${tally.slowest.toFixed(0)} ms. Accepting an order, median: ${before.accept.toFixed(1)} ms before, ${after.accept.toFixed(1)} ms after (${ratio.toFixed(2)} times).
+Memory of all processes: ${before.memory} MB before, ${after.memory} MB after.
+`;
+  log(`\n${report}`);
+  return { failed: tally.findings.length > 0 || books.length > 0 || !usual, report };
+}
+
+log(`fuzzing with --requests ${count} --seed ${seed}`);
+const runtime = await startRuntime({ args: ['--stage', 'test', '--auth'] });
+let failed = true;
+try {
+  const outcome = await run(runtime);
+  failed = outcome.failed;
+  if (values.save) {
+    const folder = join(import.meta.dirname, 'results');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(folder, 'fuzz.md'),
+      `# Fuzzing\n\nMade by \`npm run fuzz -- --requests ${count} --seed ${seed} --save\`.\n\n${outcome.report}`,
+    );
+  }
+} finally {
+  await runtime.remove();
+}
+process.exit(failed ? 1 : 0);
