@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditBooks } from '../support/audit.ts';
 import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
-import { eventually, localSystem, settled, type System } from '../support/system.ts';
+import { eventually, itemsOf, localSystem, settled, type System } from '../support/system.ts';
 
 let runtime: StartedRuntime;
 let system: System;
@@ -78,4 +81,86 @@ it('no log line shows who a customer is, where they live, or how they pay, whate
       .split('\n')
       .filter((line) => line.match(marks)),
   ).toEqual([]);
+});
+
+describe('erasing a customer', () => {
+  const erase = (customer: string) =>
+    spawnSync(process.execPath, [join(import.meta.dirname, '../../bin/ops.ts'), 'erase', '--customer', customer, '--url', runtime.url], {
+      encoding: 'utf8',
+    });
+  const orders = () => itemsOf<Record<string, unknown>>(system, 'OrdersTableName');
+  /** Tables that hold something for good; what the outbox holds expires. */
+  const kept = ['Orders', 'Inventory', 'Payments', 'Shipments', 'Notifications', 'OrderView', 'Idempotency', 'Ledger'];
+
+  it('takes out what is personal, keeps the books, and leaves open orders and other customers alone', async () => {
+    const key = crypto.randomUUID();
+    const place = (customerId: string, idempotencyKey: string, changes: object = {}) =>
+      system.client.placeOrder({ ...order(changes), customerId }, { idempotencyKey });
+    const { body: grace } = await place('grace', crypto.randomUUID());
+    const { body: replayed } = await place('ada', key);
+    await Promise.all([grace, replayed].map(({ orderId }) => settled(system, orderId)));
+    await eventually(async () => {
+      await system.api.send('POST', '/_local/functions/order-sweep', {});
+      expect((await orders()).filter(({ openShard }) => openShard !== undefined)).toEqual([]);
+    });
+    // One that still has to be delivered.
+    await system.api.send('PUT', '/_local/faults', { shipping: { outage: true } });
+    const { body: open } = await place('ada', crypto.randomUUID());
+    await eventually(async () => expect((await system.client.getOrder(open.orderId)).body?.step).toBe('ARRANGING_SHIPMENT'));
+
+    const books = (items: Record<string, unknown>[]) =>
+      items
+        .map(({ shipTo: _s, email: _e, paymentToken: _p, erasedAt: _a, ...rest }) => rest)
+        .toSorted((a, b) => (String(a['orderId']) < String(b['orderId']) ? -1 : 1));
+    const before = await orders();
+    const mine = before.filter(({ customerId, orderId }) => customerId === 'ada' && orderId !== open.orderId);
+    const first = erase('ada');
+    expect(first).toMatchObject({
+      status: 2,
+      stdout: expect.stringContaining(`${mine.length} erased, 0 were erased before, 1 are still open`),
+    });
+    const after = await orders();
+    expect(books(after)).toEqual(books(before));
+    const found = (items: Record<string, unknown>[]) =>
+      items.filter((item) => marks.test(JSON.stringify(item))).map(({ orderId }) => orderId);
+    marks.lastIndex = 0;
+    expect(found(after).toSorted()).toEqual([grace.orderId, open.orderId].toSorted());
+
+    // The open one goes on to its address; then it is erased too.
+    await system.api.send('DELETE', '/_local/faults', {});
+    expect(await settled(system, open.orderId)).toMatchObject({ status: 'CONFIRMED' });
+    await eventually(async () => {
+      await system.api.send('POST', '/_local/functions/order-sweep', {});
+      expect(erase('ada')).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining(`${mine.length + 1} were erased before, 0 are still open`),
+      });
+    });
+
+    // The guarantees hold: the same request meets its order, another one under its key does not.
+    const again = await place('ada', key);
+    expect([again.body.orderId, again.headers.get('idempotency-replayed')]).toEqual([replayed.orderId, 'true']);
+    await expect(place('ada', key, { email: 'other@example.com' })).rejects.toMatchObject({ status: 422 });
+    await auditBooks(system, new Map());
+    for (const table of kept) {
+      const items = (await itemsOf<Record<string, unknown>>(system, `${table}TableName`)).filter(
+        ({ orderId }) => orderId !== grace.orderId,
+      );
+      expect({ table, marked: items.filter((item) => /SECRET|secretmail|7777 7777/.test(JSON.stringify(item))) }).toEqual({
+        table,
+        marked: [],
+      });
+    }
+  });
+
+  it('says what it cannot do', () => {
+    expect(erase('nobody')).toMatchObject({ status: 0, stdout: '0 erased, 0 were erased before, 0 are still open\n' });
+    expect(erase('a b')).toMatchObject({ status: 1, stderr: expect.stringContaining('--customer a b: is no customer') });
+    const lost = spawnSync(
+      process.execPath,
+      [join(import.meta.dirname, '../../bin/ops.ts'), 'erase', '--customer', 'c1', '--url', 'http://127.0.0.1:1'],
+      { encoding: 'utf8' },
+    );
+    expect(lost).toMatchObject({ status: 1, stderr: expect.stringContaining('no local system answers at http://127.0.0.1:1') });
+  });
 });

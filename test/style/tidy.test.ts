@@ -31,10 +31,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   room: ['core', 'contract', 'kit', 'room'],
   lib: ['core', 'contract', 'lib'],
   local: ['core', 'contract', 'kit', 'lib', 'local'],
-  bin: ['lib', 'local', 'bin'],
+  ops: ['core', 'contract', 'kit', 'ops'],
+  bin: ['core', 'contract', 'lib', 'local', 'ops', 'bin'],
   client: ['core', 'contract', 'client'],
   bench: ['core', 'contract', 'client', 'lib', 'bench'],
-  demo: ['client', 'demo'],
+  demo: ['client', 'ops', 'demo'],
 };
 
 function importsOf(file: string): string[] {

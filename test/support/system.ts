@@ -4,6 +4,7 @@ import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { vi } from 'vitest';
 import type { Order, OrderSagaClient } from '../../client/order-saga.ts';
+import { localResources } from '../../ops/target.ts';
 import { ApiClient, signWith, typedClient, type Authorize } from './client.ts';
 
 /** A running system, wherever it runs: its API, its stack's outputs, and its tables and queues for set-up and audit. */
@@ -20,8 +21,7 @@ export interface System {
 
 /** Connects to what a local runtime started. */
 export async function localSystem(url: string): Promise<System> {
-  const { body } = await new ApiClient(url).get('/_local/resources');
-  const { endpoint, region, outputs } = body as { endpoint: string; region: string; outputs: Record<string, string> };
+  const { endpoint, region, outputs } = await localResources(url);
   const connection = { endpoint, region, credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' } };
   return systemAt(url, outputs, new DynamoDBClient(connection), new SQSClient({ ...connection, useQueueUrlAsEndpoint: false }));
 }
