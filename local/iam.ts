@@ -133,7 +133,7 @@ interface Role {
   readonly statements: readonly Statement[];
 }
 
-/** A grant of a function's role: one action on one resource, and whether anything has used it. */
+/** A grant of a function's role: one action on one resource, and whether anything needed it. */
 export interface Grant extends Need {
   readonly function: string;
   readonly used: boolean;
@@ -222,22 +222,25 @@ export class Iam {
     return undefined;
   }
 
-  /** Every grant of every function, and whether it was used since the start. */
+  /** Every grant of every function, and whether anything since the start would have been refused without it. */
   grants(): Grant[] {
     return [...this.#roles].flatMap(([name, { statements }]) => {
       const used = this.#used.get(name) ?? [];
-      return statements
-        .filter(({ effect }) => effect === 'Allow')
-        .flatMap(({ effect, actions, resources }) =>
-          actions.flatMap((action) =>
-            resources.map((resource) => ({
-              function: name,
-              action,
-              resource,
-              used: used.some((need) => covers({ effect, actions: [action], resources: [resource] }, need)),
-            })),
-          ),
-        );
+      const single = statements.flatMap(({ effect, actions, resources }): Statement[] =>
+        effect === 'Deny'
+          ? []
+          : actions.flatMap((action) => resources.map((resource) => ({ effect, actions: [action], resources: [resource] }))),
+      );
+      const needed = used.flatMap((need) => {
+        const [only, ...others] = single.filter((grant) => covers(grant, need));
+        return only && others.length === 0 ? [only] : [];
+      });
+      return single.map((grant) => ({
+        function: name,
+        action: grant.actions[0]!,
+        resource: grant.resources[0]!,
+        used: needed.includes(grant),
+      }));
     });
   }
 }

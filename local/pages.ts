@@ -29,7 +29,7 @@ export interface PagesContext {
  *   GET  /_local/resources          the stack's outputs and the AWS endpoint
  *   GET  /_local/usage              AWS calls and capacity by function, operation and table; DELETE starts over, PUT turns metering on
  *   GET  /_local/faults             the faults that are on, and how often each struck; PUT puts others in their place, DELETE none
- *   GET  /_local/iam                grants that nothing has used since the start, and what was refused
+ *   GET  /_local/iam                grants without which everything since the start would have gone the same way, and what was refused
  *   GET  /_local/issuer/…           with --auth: the local issuer's OpenID configuration and public key
  *   GET  /_local/functions          environments and invocations
  *   POST /_local/functions/{name}   invokes a function with the body as its event

@@ -12,7 +12,7 @@ import { FaultBoard } from './faults.ts';
 import { FunctionPool } from './functions/pool.ts';
 import { functionValues, resolveFunctions } from './functions/resolve.ts';
 import { authorizersOf, type Authorities } from './gateway/authorizers.ts';
-import type { CorsConfiguration } from './gateway/cors.ts';
+import { corsOf } from './gateway/cors.ts';
 import type { GatewayRoute } from './gateway/routes.ts';
 import { startGateway, type Gateway } from './gateway/server.ts';
 import { Identities, issuerPath, localAudience } from './identities.ts';
@@ -96,7 +96,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       port,
       routes: routesOf(assembly, values, pools, options.auth === 'off' ? undefined : { identities: ids, iam, functions: namesOf(pools) }),
       pages,
-      cors: corsOf(assembly),
+      cors: corsOf(assembly.template),
     });
     stops.push(() => gateway.stop());
     setApiEndpoint(assembly, values, gateway);
@@ -218,11 +218,6 @@ function routesOf(
 /** Access key → function. */
 function namesOf(pools: ReadonlyMap<string, FunctionPool>): Map<string, string> {
   return new Map([...pools.values()].map(({ fn }) => [fn.identity, fn.name]));
-}
-
-function corsOf({ template }: Assembly): CorsConfiguration {
-  const [[, { CorsConfiguration }] = ['', {}]] = resourcesOf(template, 'AWS::ApiGatewayV2::Api');
-  return CorsConfiguration ?? {};
 }
 
 /** What the CDK app is told beside what the user says. An issuer of the user's own goes before the local one. */

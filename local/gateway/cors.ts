@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { StartProblem } from '../problem.ts';
+import { resourcesOf, type Template } from '../template.ts';
 
 /** CorsConfiguration of the template's API. */
 export interface CorsConfiguration {
@@ -7,6 +9,21 @@ export interface CorsConfiguration {
   readonly AllowHeaders?: readonly string[];
   readonly ExposeHeaders?: readonly string[];
   readonly MaxAge?: number;
+}
+
+const known = new Set(['AllowOrigins', 'AllowMethods', 'AllowHeaders', 'ExposeHeaders', 'MaxAge']);
+
+/** The configuration of the template's API; empty when it has none. @throws StartProblem for what this gateway does not know */
+export function corsOf(template: Template): CorsConfiguration {
+  const [[id, { CorsConfiguration = {} }] = ['', {}]] = resourcesOf(template, 'AWS::ApiGatewayV2::Api');
+  const unknown = Object.keys(CorsConfiguration as object).filter((key) => !known.has(key));
+  const cors = CorsConfiguration as CorsConfiguration;
+  if (unknown.length > 0 || cors.AllowOrigins?.some((origin) => origin.includes('*'))) {
+    throw new StartProblem(
+      `API ${id}: the local runtime knows no wildcard origins, and not ${unknown.join(', ')}. Teach it in local/gateway/cors.ts.`,
+    );
+  }
+  return cors;
 }
 
 /** Whether a browser asks if a page may send a request; where CORS is configured the gateway answers that itself, whatever the routes are. */

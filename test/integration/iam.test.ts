@@ -39,7 +39,7 @@ const explained: readonly [RegExp, string][] = [
 ];
 
 describe('the template’s permissions', () => {
-  it('are all used: taking any of them away would be noticed', async () => {
+  it('are all needed: taking any of them away would have refused something here', async () => {
     expect((await system.api.setStock('tea', 100)).status).toBe(200);
     await system.api.stock('tea');
     const confirmed = await place();

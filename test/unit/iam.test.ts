@@ -132,6 +132,10 @@ describe('a template’s policies', () => {
       // A call that was refused used nothing.
       ['dynamodb:PutItem', false],
     ]);
+    // Nor did one that another one makes superfluous.
+    const twice = new Iam(template({ ...grant, Action: ['dynamodb:GetItem', 'dynamodb:Get*'] }), values, names);
+    expect(twice.refusal('inventory', [read])).toBeUndefined();
+    expect(twice.grants().map(({ used }) => used)).toEqual([false, false]);
     expect(iam.refusal('nobody', [read])).toBe('no role is known for nobody');
   });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { logReader } from '../../local/console.ts';
 import { dynamoDbBinary } from '../../local/emulators/dynamodb.ts';
+import { authorizersOf, type Authorities } from '../../local/gateway/authorizers.ts';
+import { corsHeaders, corsOf } from '../../local/gateway/cors.ts';
 import { matchRoute, type GatewayRoute } from '../../local/gateway/routes.ts';
 import { MetricCollector } from '../../local/metrics.ts';
 import { parseOptions } from '../../local/options.ts';
@@ -9,13 +11,16 @@ import { checkTypes, resolveValue, type ResourceValues } from '../../local/templ
 
 describe('options', () => {
   it('have defaults', () => {
-    expect(parseOptions([], {})).toMatchObject({ port: 3000, stage: 'dev', fresh: false, verbose: false, watch: false });
+    expect(parseOptions([], {})).toMatchObject({ port: 3000, stage: 'dev', fresh: false, verbose: false, watch: false, auth: 'off' });
     expect(parseOptions(['--help'], {})).toBe('help');
+    expect(parseOptions(['--auth'], {})).toMatchObject({ auth: 'jwt' });
+    expect(parseOptions(['--auth=iam'], {})).toMatchObject({ auth: 'iam' });
   });
   it.each([
     [['--nope'], {}, /--nope/],
     [['--stage', 'prod'], {}, /takes real money/],
     [['--stage', 'x'], {}, /must be one of dev, test, prod/],
+    [['--auth=basic'], {}, /--auth=basic: must be jwt or iam/],
     [[], { PORT: 'abc' }, /PORT=abc/],
     [[], { PORT: '70000' }, /PORT=70000/],
   ])('%j with %j are refused by name', (args, environment, why) => {
@@ -42,6 +47,68 @@ describe('the template', () => {
     expect(() => resolveValue({ 'Fn::GetAtt': 'Queue.Color' }, template, values)).toThrow(/Queue.Color/);
     expect(() => resolveValue({ 'Fn::Cidr': [] }, template, values)).toThrow(/Fn::Cidr/);
     expect(() => checkTypes({ Resources: { Bucket: { Type: 'AWS::S3::Bucket' } } })).toThrow(/Bucket: AWS::S3::Bucket/);
+  });
+});
+
+describe('authorizers', () => {
+  const authorizer = {
+    AuthorizerType: 'JWT',
+    IdentitySource: ['$request.header.Authorization'],
+    JwtConfiguration: { Issuer: 'https://i', Audience: ['a'] },
+  };
+  const template = (route: object, properties: object = authorizer) => ({
+    Resources: {
+      Authorizer: { Type: 'AWS::ApiGatewayV2::Authorizer', Properties: { ...properties } },
+      Route: { Type: 'AWS::ApiGatewayV2::Route', Properties: { RouteKey: 'GET /x', ...route } },
+    },
+  });
+  const read = (...args: Parameters<typeof template>) => authorizersOf(template(...args), new Map(), {} as Authorities);
+
+  it('are those of the template', async () => {
+    const open = read({ AuthorizationType: 'NONE' }).get('Route')!;
+    expect(await open({} as never, Buffer.of())).toEqual({ context: undefined });
+    expect([...read({ AuthorizationType: 'JWT', AuthorizerId: { Ref: 'Authorizer' } }).keys()]).toEqual(['Route']);
+  });
+
+  it.each([
+    [{}, authorizer, /route GET \/x: the local runtime does not know its authorization undefined/],
+    [{ AuthorizationType: 'CUSTOM', AuthorizerId: { Ref: 'Authorizer' } }, authorizer, /authorization CUSTOM/],
+    [{ AuthorizationType: 'JWT', AuthorizerId: { Ref: 'Nobody' } }, authorizer, /authorization JWT/],
+    [{ AuthorizationType: 'NONE' }, { ...authorizer, AuthorizerType: 'REQUEST' }, /authorizer Authorizer: the local runtime knows JWT/],
+    [{ AuthorizationType: 'NONE' }, { ...authorizer, IdentitySource: ['$request.querystring.token'] }, /authorizer Authorizer/],
+  ])('stop the start when they are not understood: %j %j', (route, properties, why) => {
+    expect(() => read(route, properties)).toThrow(why);
+  });
+});
+
+describe('cross-origin answers', () => {
+  const cors = { AllowOrigins: ['https://shop.example'], AllowMethods: ['GET'], AllowHeaders: ['x'], ExposeHeaders: ['etag'], MaxAge: 60 };
+  const ask = (method: string, headers: Record<string, string>) => corsHeaders(cors, { method, headers } as never);
+  it('tell a page of a known origin what it may, and others nothing', () => {
+    expect(ask('GET', { origin: 'https://shop.example' })).toEqual({
+      'access-control-allow-origin': 'https://shop.example',
+      'access-control-expose-headers': 'etag',
+      vary: 'origin',
+    });
+    expect(ask('OPTIONS', { origin: 'https://shop.example', 'access-control-request-method': 'GET' })).toMatchObject({
+      'access-control-allow-methods': 'GET',
+      'access-control-max-age': '60',
+    });
+    for (const origin of ['https://shop.example.evil', 'http://shop.example', 'null']) expect(ask('GET', { origin })).toEqual({});
+    expect(ask('GET', {})).toEqual({});
+    expect(corsHeaders({}, { method: 'GET', headers: { origin: 'https://shop.example' } } as never)).toEqual({});
+  });
+});
+
+describe('the API’s cross-origin configuration', () => {
+  const api = (CorsConfiguration?: object) => ({
+    Resources: { Api: { Type: 'AWS::ApiGatewayV2::Api', Properties: CorsConfiguration ? { CorsConfiguration } : {} } },
+  });
+  it('is taken as it is, or stops the start', () => {
+    expect(corsOf(api())).toEqual({});
+    expect(corsOf(api({ AllowOrigins: ['https://a.example'], MaxAge: 1 }))).toEqual({ AllowOrigins: ['https://a.example'], MaxAge: 1 });
+    expect(() => corsOf(api({ AllowOrigins: ['https://a.example'], AllowCredentials: true }))).toThrow(/API Api: .*not AllowCredentials/);
+    expect(() => corsOf(api({ AllowOrigins: ['*'] }))).toThrow(/no wildcard origins/);
   });
 });
 
