@@ -49,14 +49,15 @@ export type OrderLine = z.infer<typeof orderLineSchema>;
 export const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'must be three letters of ISO 4217, such as JPY');
 
 /**
- * Text of a person: 1 to `maxLength` code points of any script, but no control character, noncharacter or lone surrogate.
- * Those break terminals, CSV exports and some carriers, and no name contains them.
+ * Text of a person: 1 to `maxLength` code points of any script, but no control character, no noncharacter of the basic plane and no lone surrogate.
+ * Those break terminals, CSV exports, queues and some carriers, and no name contains them. Written without classes of Unicode: tools in other
+ * languages read this pattern in the OpenAPI document.
  */
 export const textSchema = (maxLength: number): z.ZodString =>
   z
     .string()
     .regex(
-      new RegExp(String.raw`^[^\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]{1,${maxLength}}$`, 'u'),
+      new RegExp(String.raw`^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]{1,${maxLength}}$`, 'u'),
       `must be 1 to ${maxLength} characters, none of them a control character, noncharacter or lone surrogate`,
     );
 

@@ -1,0 +1,235 @@
+/** One check taken out of the access code. `find` stands exactly once in the file. */
+export interface Mutant {
+  readonly what: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** Test files that must notice, the quick ones first. */
+  readonly tests: readonly string[];
+}
+
+const access = 'test/integration/access.test.ts';
+const api = 'test/integration/api.test.ts';
+const iam = 'test/unit/iam.test.ts';
+const granted = 'test/integration/iam.test.ts';
+const http = 'test/unit/http.test.ts';
+const stack = 'test/infra/stack.test.ts';
+const local = 'test/unit/local.test.ts';
+
+const mutant = (what: string, file: string, find: string, replace: string, ...tests: string[]): Mutant => ({
+  what,
+  file,
+  find,
+  replace,
+  tests,
+});
+
+const placeOrder = 'lambdas/place-order/handler.ts';
+const queryOrders = 'lambdas/query-orders/handler.ts';
+const cancel = 'lambdas/order-saga/cancel-handler.ts';
+const tokens = 'local/gateway/tokens.ts';
+const authorizers = 'local/gateway/authorizers.ts';
+const signature = 'local/signature.ts';
+const goesByToken = 'subject: subjectSchemaOf(environment),';
+
+/** Every check that keeps somebody from where they don't belong, on AWS and on a laptop. */
+export const mutants: readonly Mutant[] = [
+  // What functions check.
+  mutant('a customer may order for another', placeOrder, '!isFor(request, placement.customerId)', 'false', access),
+  mutant(
+    'the request’s customer goes before the token’s',
+    placeOrder,
+    'request.subject ?? placement.customerId',
+    'placement.customerId',
+    access,
+  ),
+  mutant('guests may order everywhere', placeOrder, "environment.ALLOW_GUEST ? 'guest'", "true ? 'guest'", access),
+  mutant('placing does not go by the token', placeOrder, goesByToken, '', access),
+  mutant('a customer may read another’s order', queryOrders, '!order || !isFor(request, order.customerId)', '!order', access),
+  mutant('a customer may list another’s orders', queryOrders, '!isFor(request, customerId)', 'false', access),
+  mutant('reading does not go by the token', queryOrders, goesByToken, '', access),
+  mutant('a customer may cancel another’s order', cancel, '!order || !isFor(request, order.customerId)', '!order', access),
+  mutant('cancelling does not go by the token', cancel, goesByToken, '', access),
+  mutant(
+    'everything is everyone’s',
+    'lambdas/kit/http.ts',
+    'subject === undefined || subject === owner',
+    'true || subject === owner',
+    access,
+  ),
+  mutant(
+    'a subject need not be one',
+    'lambdas/kit/http.ts',
+    'if (!subject.success) throw new Problem(commonProblems.unusableSubject);',
+    "if (!subject.success) return 'guest';",
+    http,
+  ),
+  mutant(
+    'no function goes by tokens',
+    'lambdas/contract/requests.ts',
+    "CUSTOMER_FROM === 'token' ? customerIdSchema : undefined",
+    'undefined',
+    access,
+  ),
+  mutant('a cursor fits every customer', 'lambdas/query-orders/cursor.ts', 'parsed.data.c !== customerId || ', '', http),
+  mutant('a cursor fits every status', 'lambdas/query-orders/cursor.ts', ' || parsed.data.s !== status', '', http),
+
+  // What the template demands.
+  mutant('customers’ routes demand IAM in spite of an issuer', 'lib/constructs/service-api.ts', ': customers,', ': iam,', stack),
+  mutant(
+    'operators’ routes take tokens',
+    'lib/constructs/service-api.ts',
+    "route.access === 'operator' ? iam : customers",
+    'customers',
+    stack,
+  ),
+  mutant('every route is open', 'lib/constructs/service-api.ts', "route.access === 'open' ? open", 'true ? open', stack),
+  mutant('no route demands a scope', 'lib/constructs/service-api.ts', 'authorizationScopes: [route.access.scope]', '', stack),
+  mutant(
+    'what matches no route is open',
+    'lib/order-stack.ts',
+    "$default: { function: health, access: 'operator' }",
+    "$default: { function: health, access: 'open' }",
+    stack,
+  ),
+  mutant(
+    'functions go by the request in spite of an issuer',
+    'lib/order-stack.ts',
+    "props.issuer ? 'token' : 'request'",
+    "'request'",
+    stack,
+  ),
+  mutant('guests are let in on AWS', 'lib/app.ts', "local === 'open'", 'true', stack),
+  mutant('an issuer needs no audience', 'lib/app.ts', 'if (audience.length === 0) throw', 'if (false) throw', stack),
+  mutant('an issuer needs no TLS', 'lib/app.ts', "(local || new URL(url).protocol === 'https:')", 'true', stack),
+  mutant(
+    'stock may be set by everyone',
+    'lambdas/contract/api.ts',
+    "function: 'stock-admin',\n    access: 'operator',\n    throttleShare: 0.25,\n    summary: 'Set",
+    "function: 'stock-admin',\n    access: 'open',\n    throttleShare: 0.25,\n    summary: 'Set",
+    stack,
+  ),
+  mutant('whoever may read may cancel', 'lambdas/contract/api.ts', 'access: scopes.cancel', 'access: scopes.read', stack),
+
+  // How the local gateway imitates the authorizers.
+  mutant('any algorithm will do', tokens, 'issuer, algorithms, currentDate', 'issuer, currentDate', access),
+  mutant('any issuer will do', tokens, '{ issuer, algorithms,', '{ algorithms,', access),
+  mutant(
+    'any audience will do',
+    tokens,
+    "if (!audiences.some((entry) => typeof entry === 'string' && audience.includes(entry)))",
+    'if (false)',
+    access,
+  ),
+  mutant('the client id goes before the audience', tokens, 'payload.aud === undefined ?', "payload['client_id'] !== undefined ?", access),
+  mutant('a token may last forever', tokens, "requiredClaims: ['exp']", '', access),
+  mutant('an expired token will do', tokens, 'currentDate: now', 'currentDate: new Date(0)', access),
+  mutant(
+    'a token need not name its key',
+    tokens,
+    "if (decodeProtectedHeader(token).kid === undefined) return refused('the token names no key');",
+    '',
+    access,
+  ),
+  mutant('a token may be issued in the future', tokens, 'payload.iat > Math.floor(now.getTime() / 1000)', 'false', access),
+  mutant('a refused token is let in', authorizers, 'if (!verdict.holds) return', 'if (false) return', access),
+  mutant(
+    'no token is let in',
+    authorizers,
+    "if (token === '') return { refusal: gatewayAnswers.unauthorized, challenge: 'Bearer' };",
+    "if (token === '') return { context: undefined };",
+    access,
+  ),
+  mutant('any scope will do', authorizers, 'demanded.length > 0 && scopes.length === 0', 'false', access),
+  mutant(
+    'a route with an unknown authorizer is open',
+    authorizers,
+    'if (!verifier)',
+    'if (!verifier) return [id, () => Promise.resolve({ context: undefined })];\n      if (!verifier)',
+    local,
+  ),
+  mutant('an unknown key may sign', authorizers, 'if (!secret) return forbidden;', 'if (!secret) return { context: undefined };', access),
+  mutant(
+    'no signature is needed',
+    authorizers,
+    'if (accessKey === undefined) return forbidden;',
+    'if (accessKey === undefined) return { context: undefined };',
+    access,
+  ),
+  mutant(
+    'a signature need not hold',
+    authorizers,
+    "if (!(await isSigned({ method, target, headers, body }, 'execute-api', secret))) return forbidden;",
+    '',
+    access,
+  ),
+  mutant('a function may call the API', authorizers, 'name !== undefined && iam.refusal', 'false && iam.refusal', access),
+  mutant(
+    'every signature is right',
+    signature,
+    'timingSafeEqual(Buffer.from(made.signature), Buffer.from(claim.signature))',
+    'true',
+    access,
+  ),
+  mutant('a signature holds forever', signature, 'if (Math.abs(signingDate.getTime() - now) > clockSkewMs) return false;', '', access),
+  mutant(
+    'a signature for another service will do',
+    signature,
+    'if (claim.scope !== `${day}/${localRegion}/${service}/aws4_request`) return false;',
+    '',
+    access,
+  ),
+  mutant('the host need not be signed', signature, "!names.has('host') || ", '', access),
+  mutant(
+    'x-amz headers need not be signed',
+    signature,
+    " || Object.keys(request.headers).some((name) => name.startsWith('x-amz-') && !names.has(name))",
+    '',
+    access,
+  ),
+  mutant(
+    'the body need not be what its hash says',
+    signature,
+    "claimedHash !== undefined && claimedHash !== createHash('sha256').update(request.body).digest('hex')",
+    'false',
+    access,
+  ),
+  mutant('every web page may call', 'local/gateway/cors.ts', '|| !AllowOrigins.includes(origin)', '', local),
+  mutant('the runtime’s pages answer every web page', 'local/gateway/server.ts', ' || request.headers.origin !== undefined', '', api),
+  mutant('keys can be read by everyone', 'local/identities.ts', '{ mode: 0o600 }', '{ mode: 0o644 }', access),
+
+  // How the local runtime enforces IAM.
+  mutant('functions need not sign', 'local/aws-proxy.ts', 'if (identity && !(await', 'if (false && !(await', granted),
+  mutant('no policy is asked', 'local/aws-proxy.ts', 'return iam.refusal(caller,', 'return void iam.refusal(caller,', granted),
+  mutant('what nothing allows is allowed', 'local/iam.ts', "applicable.length > 0 ? 'allowed' : 'not allowed'", "'allowed'", iam),
+  mutant('a deny is not heard', 'local/iam.ts', "applicable.some(({ effect }) => effect === 'Deny')", 'false', iam),
+  mutant(
+    'conditions are not looked at',
+    'local/iam.ts',
+    "if (operator !== 'Bool' || key !== 'aws:SecureTransport') unknown(`the condition ${operator} ${key}`);",
+    '',
+    iam,
+  ),
+  mutant(
+    'unknown elements are passed over',
+    'local/iam.ts',
+    "if (Object.keys(others).length > 0) unknown(Object.keys(others).join(', '));",
+    '',
+    iam,
+  ),
+  mutant('resources do not count', 'local/iam.ts', ' && resources.some((pattern) => matches(pattern, resource, false))', '', iam),
+  mutant(
+    'a transaction needs nothing',
+    'local/iam.ts',
+    "if (operation === 'TransactWriteItems') {",
+    "if (operation === 'TransactWriteItems') return [];\n  if (operation === 'TransactWriteItems') {",
+    iam,
+  ),
+  mutant(
+    'an index needs only its table',
+    'local/iam.ts',
+    "body['IndexName'] === undefined ? table : `${table}/index/${String(body['IndexName'])}`",
+    'table',
+    iam,
+  ),
+];
