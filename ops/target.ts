@@ -18,7 +18,7 @@ export interface LocalResources {
 /** @throws Error when no local runtime answers there */
 export async function localResources(url: string): Promise<LocalResources> {
   const response = await fetch(`${url}/_local/resources`).catch(() => undefined);
-  if (response?.status !== 200) throw new Error(`no local system answers at ${url}. Start one: npm start`);
+  if (response?.status !== 200) throw new Error(`no local system answers at ${url}. Start one in another terminal: npm start`);
   return (await response.json()) as LocalResources;
 }
 
