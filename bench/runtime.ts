@@ -8,6 +8,7 @@ export const root = join(import.meta.dirname, '..');
 
 export interface BenchRuntime {
   readonly url: string;
+  readonly dataDir: string;
   /** From the command to its banner. */
   readonly readySeconds: number;
   /** Resident memory of the runtime and all of its processes, MB. */
@@ -16,10 +17,10 @@ export interface BenchRuntime {
 }
 
 /** Starts `npm start`'s command on a free port with an empty data directory, in memory where the machine has such a place. */
-export async function startBenchRuntime(): Promise<BenchRuntime> {
+export async function startBenchRuntime(...args: readonly string[]): Promise<BenchRuntime> {
   const dataDir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'order-saga-bench-'));
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(root, 'bin/local.mjs'), '--data-dir', dataDir], {
+  const child = spawn(process.execPath, [join(root, 'bin/local.mjs'), '--data-dir', dataDir, ...args], {
     cwd: root,
     env: { ...process.env, PORT: '0', npm_lifecycle_event: undefined },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -34,6 +35,7 @@ export async function startBenchRuntime(): Promise<BenchRuntime> {
   const readySeconds = (performance.now() - startedAt) / 1000;
   return {
     url,
+    dataDir,
     readySeconds,
     memoryMb: () => {
       const lines = execFileSync('ps', ['-eo', 'rss=,command='], { encoding: 'utf8' }).split('\n');

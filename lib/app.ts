@@ -36,6 +36,7 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
   };
   const local = text('local');
   const stage = stageConfig(text('stage') ?? 'dev');
+  if (local !== undefined && stage.name === 'prod') throw new Error(`--context local=${local}: prod is not for a laptop`);
   const stack = new OrderStack(app, `OrderSaga-${stage.name}`, {
     description: `Order Saga (${stage.name}): orders through a transactional outbox and a saga`,
     stage,

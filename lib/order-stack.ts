@@ -2,6 +2,7 @@ import { ArnFormat, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { variablesOf, type Faults } from '../lambdas/contract/core/faults.ts';
 import { corsHeaders, operations, type OperationName } from '../lambdas/contract/api.ts';
+import { preflightRoute } from '../lambdas/contract/core/http.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import { topology, type Consumer as ConsumerName } from '../lambdas/contract/routes.ts';
 import { tables } from '../lambdas/contract/tables.ts';
@@ -174,16 +175,19 @@ export class OrderStack extends Stack {
       'stock-admin': stockAdmin,
       health,
     };
+    const corsOrigins = props.corsOrigins ?? stage.corsOrigins;
     const { api } = new ServiceApi(this, 'Http', {
       stage,
       routes: {
+        // A browser asks before it sends, and proves nothing then. The gateway would answer by itself, but for $default, which demands IAM.
+        ...(corsOrigins.length > 0 ? { [preflightRoute]: { function: health, access: 'open' } } : {}),
         ...Object.fromEntries(
           Object.values(operations).map(({ function: name, route, ...rest }) => [route, { function: httpFunctions[name], ...rest }]),
         ),
         $default: { function: health, access: 'operator' },
       },
       issuer: props.issuer,
-      cors: { origins: props.corsOrigins ?? stage.corsOrigins, ...corsHeaders },
+      cors: { origins: corsOrigins, ...corsHeaders },
     });
 
     const observed = {

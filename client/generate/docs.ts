@@ -3,7 +3,9 @@ import { gatewayAnswers, problemType, type OperationDefinition } from '../../lam
 import { problems } from '../../lambdas/contract/problems.ts';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return [head, head.map(() => '---'), ...rows]
+    .map((row) => `| ${row.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`)
+    .join('\n');
 }
 
 const callers = (access: OperationDefinition['access']): string =>

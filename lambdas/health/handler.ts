@@ -1,4 +1,4 @@
-import { commonProblems } from '../contract/core/http.ts';
+import { commonProblems, preflightRoute } from '../contract/core/http.ts';
 import type { Environment } from '../contract/functions.ts';
 import document from '../contract/openapi.json' with { type: 'json' };
 import { createHttpHandler, Problem, type HttpHandler } from '../kit/http.ts';
@@ -18,6 +18,8 @@ export function createHandler(environment: Environment<'health'>, connections: P
   const openApi: HttpHandler = () =>
     Promise.resolve({ status: 200, outcome: 'read', body: document, headers: { 'cache-control': 'public, max-age=300' } });
 
+  const preflight: HttpHandler = () => Promise.resolve({ status: 204, outcome: 'preflight' });
+
   /** What no route matches. An HTTP API answers 404 to a wrong method; here the caller learns that only the method is wrong. */
   const noRoute: HttpHandler = (request) => {
     if (paths.some((pattern) => pattern.test(request.path))) {
@@ -27,7 +29,7 @@ export function createHandler(environment: Environment<'health'>, connections: P
   };
 
   return createHttpHandler({
-    routes: { 'GET /health': health, 'GET /openapi.json': openApi, $default: noRoute },
+    routes: { 'GET /health': health, 'GET /openapi.json': openApi, [preflightRoute]: preflight, $default: noRoute },
     ...connections,
   });
 }

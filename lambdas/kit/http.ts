@@ -124,7 +124,7 @@ export function createHttpHandler(
       return {
         statusCode: response.status,
         headers: {
-          'content-type': problem ? 'application/problem+json' : 'application/json',
+          ...(response.body === undefined ? {} : { 'content-type': problem ? 'application/problem+json' : 'application/json' }),
           'x-correlation-id': correlationId,
           'cache-control': 'no-store',
           ...response.headers,

@@ -17,7 +17,7 @@ import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { Access } from '../../lambdas/contract/core/http.ts';
+import { preflightRoute, type Access } from '../../lambdas/contract/core/http.ts';
 import type { StageConfig } from '../stage-config.ts';
 import { acknowledge } from './acknowledge.ts';
 
@@ -121,7 +121,7 @@ export class ServiceApi extends Construct {
 }
 
 function preflightOf({ origins, requestHeaders, answerHeaders }: CrossOrigin, routes: readonly string[]): CorsPreflightOptions {
-  const methods = new Set(routes.flatMap((key) => (key === '$default' ? [] : key.split(' ')[0]!)));
+  const methods = new Set(routes.flatMap((key) => (key === '$default' || key === preflightRoute ? [] : key.split(' ')[0]!)));
   return {
     allowOrigins: [...origins],
     allowMethods: [...methods].map((method) => CorsHttpMethod[method as keyof typeof CorsHttpMethod]),

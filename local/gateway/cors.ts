@@ -26,7 +26,7 @@ export function corsOf(template: Template): CorsConfiguration {
   return cors;
 }
 
-/** Whether a browser asks if a page may send a request; where CORS is configured the gateway answers that itself, whatever the routes are. */
+/** Whether a browser asks if a page may send a request. Where CORS is configured and no route matches, the gateway answers that itself. */
 export function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }

@@ -25,29 +25,34 @@ export interface RouteMatch {
 export function matchRoute(routes: readonly GatewayRoute[], method: string, path: string): RouteMatch | undefined | 'malformed' {
   const segments = path.split('/').slice(1);
   let best: RouteMatch | undefined;
-  let fewestParams = Number.POSITIVE_INFINITY;
+  let lightest = Number.POSITIVE_INFINITY;
   for (const route of routes) {
     if (route.key === '$default') continue;
     const [verb, template = ''] = route.key.split(' ');
     if (verb !== method && verb !== 'ANY') continue;
     const pattern = template.split('/').slice(1);
-    if (pattern.length !== segments.length) continue;
+    // `{proxy+}` at the end takes all that is left.
+    const greedy = /^\{(\w+)\+\}$/.exec(pattern.at(-1) ?? '')?.[1];
+    const given =
+      greedy === undefined ? segments : [...segments.slice(0, pattern.length - 1), segments.slice(pattern.length - 1).join('/')];
+    if (pattern.length !== given.length) continue;
     const params: Record<string, string> = {};
     const fits = pattern.every((part, i) => {
-      const name = /^\{(\w+)\}$/.exec(part)?.[1];
-      if (name === undefined) return part === segments[i];
-      if (segments[i] === '') return false;
-      params[name] = segments[i]!;
+      const name = /^\{(\w+)\+?\}$/.exec(part)?.[1];
+      if (name === undefined) return part === given[i];
+      if (given[i] === '') return false;
+      params[name] = given[i]!;
       return true;
     });
-    if (!fits || Object.keys(params).length >= fewestParams) continue;
+    const weight = Object.keys(params).length + (greedy === undefined ? 0 : 100);
+    if (!fits || weight >= lightest) continue;
     try {
       for (const name of Object.keys(params)) params[name] = decodeURIComponent(params[name]!);
     } catch {
       return 'malformed';
     }
     best = { route, params };
-    fewestParams = Object.keys(params).length;
+    lightest = weight;
   }
   if (best) return best;
   const fallback = routes.find((route) => route.key === '$default');

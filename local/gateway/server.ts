@@ -82,12 +82,12 @@ async function serve(options: GatewayOptions, request: IncomingMessage, response
   if (url.pathname.startsWith('/_local/')) return servePage(options.pages, request, response, url.pathname, body);
 
   for (const [name, value] of Object.entries(corsHeaders(options.cors, request))) response.setHeader(name, value);
-  if (options.cors.AllowOrigins !== undefined && isPreflight(request)) {
+  const match = matchRoute(options.routes, request.method ?? 'GET', url.pathname);
+  if (match === 'malformed') return refuse(response, gatewayAnswers.badRequest);
+  if (!match && options.cors.AllowOrigins !== undefined && isPreflight(request)) {
     response.writeHead(204).end();
     return;
   }
-  const match = matchRoute(options.routes, request.method ?? 'GET', url.pathname);
-  if (match === 'malformed') return refuse(response, gatewayAnswers.badRequest);
   if (!match) return refuse(response, gatewayAnswers.notFound);
   if (!match.route.permitted) return refuse(response, gatewayAnswers.internal);
   const verdict = (await match.route.authorize?.(request, body)) ?? { context: undefined };

@@ -29,8 +29,12 @@ export class TokenVerifier {
     try {
       // jose would take a token without `kid` if one key fits; API Gateway does not.
       if (decodeProtectedHeader(token).kid === undefined) return refused('the token names no key');
-      this.#keys ??= keysOf(issuer);
-      const { payload } = await jwtVerify(token, await this.#keys, { issuer, algorithms, currentDate: now, requiredClaims: ['exp'] });
+      const { payload } = await jwtVerify(token, await this.#keysOfIssuer(), {
+        issuer,
+        algorithms,
+        currentDate: now,
+        requiredClaims: ['exp'],
+      });
       const audiences = payload.aud === undefined ? [payload['client_id']] : [payload.aud].flat();
       if (!audiences.some((entry) => typeof entry === 'string' && audience.includes(entry)))
         return refused('the token is for another audience');
@@ -40,11 +44,21 @@ export class TokenVerifier {
       return refused((error as Error).message);
     }
   }
+
+  /** An issuer that could not be reached is asked again the next time. */
+  #keysOfIssuer(): Promise<JWTVerifyGetKey> {
+    this.#keys ??= keysOf(this.#configuration.issuer).catch((error: unknown) => {
+      this.#keys = undefined;
+      throw error;
+    });
+    return this.#keys;
+  }
 }
 
-/** The issuer's keys, found as OpenID Connect Discovery says. Issuers that cannot be reached are asked again next time. */
+/** The issuer's keys, found as OpenID Connect Discovery says. */
 async function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
   const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+  if (!response.ok) throw new Error(`the issuer's configuration cannot be read: ${response.status}`);
   const { jwks_uri: uri } = (await response.json()) as { jwks_uri: string };
   return createRemoteJWKSet(new URL(uri));
 }

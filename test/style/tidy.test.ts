@@ -34,7 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ops: ['core', 'contract', 'kit', 'ops'],
   bin: ['core', 'contract', 'lib', 'local', 'ops', 'bin'],
   client: ['core', 'contract', 'client'],
-  bench: ['core', 'contract', 'client', 'lib', 'bench'],
+  bench: ['core', 'contract', 'client', 'lib', 'local', 'bench'],
   demo: ['client', 'ops', 'demo'],
 };
 

@@ -131,7 +131,15 @@ describe('event filters', () => {
 });
 
 describe('routes', () => {
-  const routes = ['GET /orders', 'GET /orders/{id}', 'GET /orders/special', 'POST /orders', '$default'].map((key) => ({
+  const routes = [
+    'GET /orders',
+    'GET /orders/{id}',
+    'GET /orders/special',
+    'POST /orders',
+    'OPTIONS /{proxy+}',
+    'OPTIONS /orders',
+    '$default',
+  ].map((key) => ({
     key,
   })) as unknown as GatewayRoute[];
   const find = (method: string, path: string): unknown => {
@@ -145,6 +153,9 @@ describe('routes', () => {
     expect(find('DELETE', '/orders')).toEqual(['$default', {}]);
     expect(find('GET', '/orders/')).toEqual(['$default', {}]);
     expect(find('GET', '/orders/%zz')).toBe('malformed');
+    expect(find('OPTIONS', '/orders/a/b')).toEqual(['OPTIONS /{proxy+}', { proxy: 'orders/a/b' }]);
+    expect(find('OPTIONS', '/orders')).toEqual(['OPTIONS /orders', {}]);
+    expect(find('OPTIONS', '/')).toEqual(['$default', {}]);
   });
 });
 

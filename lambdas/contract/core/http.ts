@@ -102,6 +102,9 @@ export const gatewayAnswers = {
   unavailable: { status: 503, message: 'Service Unavailable', when: 'the function did not answer within 30 seconds' },
 } as const satisfies Record<string, GatewayAnswer>;
 
+/** Where browsers ask whether a page may send a request. The gateway adds what it allows to any answer. */
+export const preflightRoute = 'OPTIONS /{proxy+}';
+
 /** Given by the caller or made; every answer and log line of a request carries it. */
 export const correlationIdPattern = /^[!-~]{1,128}$/;
 
