@@ -231,15 +231,16 @@ export class Iam {
           ? []
           : actions.flatMap((action) => resources.map((resource) => ({ effect, actions: [action], resources: [resource] }))),
       );
-      const needed = used.flatMap((need) => {
+      const needed = new Set<Statement>();
+      for (const need of used) {
         const [only, ...others] = single.filter((grant) => covers(grant, need));
-        return only && others.length === 0 ? [only] : [];
-      });
+        if (only && others.length === 0) needed.add(only);
+      }
       return single.map((grant) => ({
         function: name,
         action: grant.actions[0]!,
         resource: grant.resources[0]!,
-        used: needed.includes(grant),
+        used: needed.has(grant),
       }));
     });
   }

@@ -75,10 +75,11 @@ async function serve(options: GatewayOptions, request: IncomingMessage, response
     response.setHeader('connection', 'close');
     return refuse(response, gatewayAnswers.tooLarge);
   }
-  const base = 'http://localhost';
   const target = request.url ?? '/';
-  if (!target.startsWith('/') || !URL.canParse(target, base)) return refuse(response, gatewayAnswers.badRequest);
-  const url = new URL(target, base);
+  // Put behind a host, and not resolved against one: `//x/orders` is a path here, and no other host's.
+  const absolute = `http://localhost${target}`;
+  if (!target.startsWith('/') || !URL.canParse(absolute)) return refuse(response, gatewayAnswers.badRequest);
+  const url = new URL(absolute);
   if (url.pathname.startsWith('/_local/')) return servePage(options.pages, request, response, url.pathname, body);
 
   for (const [name, value] of Object.entries(corsHeaders(options.cors, request))) response.setHeader(name, value);

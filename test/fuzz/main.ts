@@ -55,7 +55,8 @@ function findingOf(request: FuzzRequest, answer: FuzzAnswer | undefined): string
 
 /** The path that is asked for: `.` and `..` in it are resolved before any route is looked for. */
 function pathOf(target: string): string {
-  return URL.canParse(target, 'http://localhost') ? new URL(target, 'http://localhost').pathname : target;
+  const absolute = `http://localhost${target}`;
+  return URL.canParse(absolute) ? new URL(absolute).pathname : target;
 }
 
 /** What no schema can say: one SKU at two prices, and sums beyond the integers. */

@@ -43,7 +43,7 @@ async function proofOf(
       return { authorization: `Bearer ${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}` };
     }
     case 'operator': {
-      const absolute = URL.canParse(target, url) ? new URL(target, url) : new URL(url);
+      const absolute = URL.canParse(url + target) ? new URL(url + target) : new URL(url);
       const { host: _host, ...proof } = await signWith(identities.operator)({ method, url: absolute, headers: {}, body });
       // Only what proves: the rest is the request's own.
       return { ...proof, ...headers };

@@ -1,13 +1,16 @@
 /**
  * `npm run mutants`: takes every check of the access code out, one at a time, in a copy of the project, and runs the tests that must notice.
- * With --save it writes results/mutants.md.
+ * With --save it writes results/mutants.md; with --only <text> it tries those whose description has the text.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { mutants, type Mutant } from './mutants.ts';
+import { parseArgs } from 'node:util';
+import { mutants as all, type Mutant } from './mutants.ts';
 
+const { values } = parseArgs({ options: { save: { type: 'boolean', default: false }, only: { type: 'string', default: '' } } });
+const mutants = all.filter(({ what }) => what.includes(values.only));
 const root = join(import.meta.dirname, '../..');
 /** A survivor is a test that is missing. */
 interface Result {
@@ -79,7 +82,7 @@ try {
 const survivors = results.filter(({ noticed }) => noticed === undefined);
 const summary = `${results.length - survivors.length} of ${results.length} mutations of the access code are noticed.`;
 process.stdout.write(`\n${summary}\n`);
-if (process.argv.includes('--save')) {
+if (values.save && values.only === '') {
   const target = join(import.meta.dirname, 'results');
   mkdirSync(target, { recursive: true });
   const cell = (text: string): string => text.replaceAll('|', String.raw`\|`);

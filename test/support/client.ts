@@ -42,7 +42,7 @@ export interface Credentials {
 /** Signs for the API's IAM authorizer, as AWS clients do. */
 export function signWith(
   credentials: Credentials,
-  { region = 'us-east-1', service = 'execute-api', signingDate = new Date() } = {},
+  { region = 'us-east-1', service = 'execute-api', signingDate = new Date(), leaveOut = [] as readonly string[] } = {},
 ): Authorize {
   const signer = new SignatureV4({ service, region, sha256: Sha256, credentials });
   return async ({ method, url, headers, body }) => {
@@ -57,7 +57,7 @@ export function signWith(
         headers: { ...headers, host: url.host },
         ...(body === undefined ? {} : { body }),
       },
-      { signingDate },
+      { signingDate, unsignableHeaders: new Set(leaveOut) },
     );
     return signed.headers;
   };

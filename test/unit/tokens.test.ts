@@ -1,38 +1,53 @@
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { expect, it } from 'vitest';
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TokenVerifier } from '../../local/gateway/tokens.ts';
 
-it('keys are fetched from the issuer by discovery, and an issuer that was away is asked again', async () => {
-  const { privateKey, publicKey } = await generateKeyPair('RS256');
-  const asked: string[] = [];
-  let away = true;
-  const server = createServer((request, response) => {
+/** An issuer of somebody's own: two keys, the second of a kind that API Gateway does not take. */
+let server: Server;
+let issuer: string;
+let away = false;
+let keys: Record<'rsa' | 'ec', CryptoKey>;
+const asked: string[] = [];
+
+beforeAll(async () => {
+  const [rsa, ec] = await Promise.all([generateKeyPair('RS256'), generateKeyPair('ES256')]);
+  keys = { rsa: rsa.privateKey, ec: ec.privateKey };
+  const published = [
+    { ...(await exportJWK(rsa.publicKey)), kid: 'rsa' },
+    { ...(await exportJWK(ec.publicKey)), kid: 'ec' },
+  ];
+  server = createServer((request, response) => {
     asked.push(request.url!);
     if (away) return void response.writeHead(503).end();
-    const path = request.url === '/shop/.well-known/openid-configuration';
-    void (async () => {
-      const keys = [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'RS256' }];
-      response.end(JSON.stringify(path ? { jwks_uri: `${base}/keys` } : { keys }));
-    })();
+    const configuration = { jwks_uri: issuer.replace('/shop', '/keys') };
+    response.end(JSON.stringify(request.url === '/keys' ? { keys: published } : configuration));
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  try {
-    const issuer = `${base}/shop`;
-    const token = await new SignJWT({ iss: issuer, aud: 'a', scp: 'x y', exp: Math.floor(Date.now() / 1000) + 60 })
-      .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
-      .sign(privateKey);
-    const verifier = new TokenVerifier({ issuer, audience: ['a'] });
-    expect(await verifier.verify(token)).toEqual({ holds: false, why: "the issuer's configuration cannot be read: 503" });
-    away = false;
-    expect(await verifier.verify(token)).toMatchObject({ holds: true, scopes: ['x', 'y'] });
-    expect(await verifier.verify(token)).toMatchObject({ holds: true });
-    // Once they are there they are kept.
-    const configuration = '/shop/.well-known/openid-configuration';
-    expect(asked).toEqual([configuration, configuration, '/keys']);
-  } finally {
-    server.close();
-  }
+  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}/shop`;
+});
+afterAll(() => void server.close());
+
+const token = (key: CryptoKey, header: { alg: string; kid?: string }) =>
+  new SignJWT({ iss: issuer, aud: 'a', scp: 'x y', exp: Math.floor(Date.now() / 1000) + 60 }).setProtectedHeader(header).sign(key);
+const verifier = () => new TokenVerifier({ issuer, audience: ['a'] });
+
+it('keys are fetched from the issuer by discovery and kept, and an issuer that was away is asked again', async () => {
+  const good = await token(keys.rsa, { alg: 'RS256', kid: 'rsa' });
+  const tokens = verifier();
+  away = true;
+  expect(await tokens.verify(good)).toEqual({ holds: false, why: "the issuer's configuration cannot be read: 503" });
+  away = false;
+  expect(await tokens.verify(good)).toMatchObject({ holds: true, scopes: ['x', 'y'] });
+  expect(await tokens.verify(good)).toMatchObject({ holds: true });
+  const configuration = '/shop/.well-known/openid-configuration';
+  expect(asked).toEqual([configuration, configuration, '/keys']);
+});
+
+it('only RSA signatures are taken, and only with the name of their key', async () => {
+  const tokens = verifier();
+  expect(await tokens.verify(await token(keys.rsa, { alg: 'RS256', kid: 'rsa' }))).toMatchObject({ holds: true });
+  expect(await tokens.verify(await token(keys.ec, { alg: 'ES256', kid: 'ec' }))).toMatchObject({ holds: false });
+  expect(await tokens.verify(await token(keys.rsa, { alg: 'RS256' }))).toEqual({ holds: false, why: 'the token names no key' });
 });
