@@ -113,8 +113,8 @@ export const mutants: readonly Mutant[] = [
   mutant('whoever may read may cancel', 'lambdas/contract/api.ts', 'access: scopes.cancel', 'access: scopes.read', stack),
 
   // How the local gateway imitates the authorizers.
-  mutant('any algorithm will do', tokens, 'issuer, algorithms, currentDate', 'issuer, currentDate', issuer),
-  mutant('any issuer will do', tokens, '{ issuer, algorithms,', '{ algorithms,', access),
+  mutant('any algorithm will do', tokens, '        algorithms,\n', '', issuer),
+  mutant('any issuer will do', tokens, '        issuer,\n        algorithms,', '        algorithms,', access),
   mutant(
     'any audience will do',
     tokens,
