@@ -1,7 +1,8 @@
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { URL } from 'node:url';
 import { needsOf, type Iam } from './iam.ts';
-import { accessKeyOf, isSigned, type SignedRequest } from './signature.ts';
+import type { Identities } from './identities.ts';
+import { accessKeyOf, isSigned } from './signature.ts';
 import { faultyAnswer, splitBatch, type FaultBoard } from './faults.ts';
 
 /** What one function asked of AWS, by operation. Units as AWS bills them; they are counted while metering is on. */
@@ -23,17 +24,10 @@ export interface AwsProxy {
   stop(): Promise<void>;
 }
 
-/** Whose calls are these, and the secret that proves it. */
-export interface FunctionIdentity {
-  readonly name: string;
-  readonly secret: string;
-}
-
 export interface AwsProxyOptions {
   readonly dynamoDb: string;
   readonly sqs: string;
-  /** Access key id → function. */
-  readonly identities: ReadonlyMap<string, FunctionIdentity>;
+  readonly identities: Identities;
   readonly faults: FaultBoard;
 }
 
@@ -62,10 +56,10 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
       const message = `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}`;
       return answer(outgoing, 400, { __type: 'UnknownOperationException', message });
     }
-    const identity = options.identities.get(accessKeyOf(incoming.headers) ?? '');
+    const identity = options.identities.functions.get(accessKeyOf(incoming.headers) ?? '');
     const caller = identity?.name ?? outsider;
     const service = upstream === options.dynamoDb ? 'dynamodb' : 'sqs';
-    if (identity && !(await isSigned(signedParts(incoming, body), service, identity.secret))) {
+    if (identity && !(await isSigned(incoming, body, service, identity.secret))) {
       const message = 'The request signature we calculated does not match the signature you provided.';
       return answer(outgoing, 400, { __type: 'com.amazon.coral.service#InvalidSignatureException', message });
     }
@@ -171,10 +165,6 @@ export function closeServer(server: Server): Promise<void> {
 }
 
 const outsider = 'outside';
-
-function signedParts({ method = '', url: target = '/', headers }: IncomingMessage, body: Buffer): SignedRequest {
-  return { method, target, headers, body };
-}
 
 function askForCapacity(body: Buffer): Buffer {
   const parsed = JSON.parse(body.toString('utf8')) as Record<string, unknown>;

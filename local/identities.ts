@@ -12,6 +12,12 @@ export const issuerPath = '/_local/issuer';
 /** For whom its tokens are. */
 export const localAudience = 'order-saga';
 
+/** A function, and the secret by which its signature is known. */
+export interface FunctionIdentity {
+  readonly name: string;
+  readonly secret: string;
+}
+
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -29,13 +35,17 @@ interface Stored {
 export class Identities {
   readonly #file: string;
   #stored: Stored;
+  /** Access key → the function that has it. */
+  readonly functions = new Map<string, FunctionIdentity>();
 
-  /** Reads those of a data directory, or makes them. */
+  /** Reads those of a data directory, or makes them. @throws StartProblem when what is there cannot be read */
   constructor(dataDir: string) {
     this.#file = join(dataDir, identitiesFile);
-    this.#stored = existsSync(this.#file)
-      ? (JSON.parse(readFileSync(this.#file, 'utf8')) as Stored)
-      : { operator: { accessKeyId: 'LOCALOPERATOR', secretAccessKey: secret() }, functionSeed: secret() };
+    if (existsSync(this.#file)) {
+      this.#stored = stored(this.#file);
+      return;
+    }
+    this.#stored = { operator: { accessKeyId: 'LOCALOPERATOR', secretAccessKey: secret() }, functionSeed: secret() };
     this.#write();
   }
 
@@ -80,6 +90,14 @@ export class Identities {
 
   #write(): void {
     writeFileSync(this.#file, JSON.stringify(this.#stored), { mode: 0o600 });
+  }
+}
+
+function stored(file: string): Stored {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Stored;
+  } catch {
+    throw new StartProblem(`${file} cannot be read. Start from nothing with: npm start -- --fresh`);
   }
 }
 

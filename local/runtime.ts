@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { synthesize, type Assembly } from './assembly.ts';
-import { startAwsProxy, type AwsProxy, type FunctionIdentity } from './aws-proxy.ts';
+import { startAwsProxy, type AwsProxy } from './aws-proxy.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { logReader, type Print } from './console.ts';
 import { openDataDir } from './data-dir.ts';
@@ -57,10 +57,10 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
   try {
     const appDir = join(dataDir, 'app');
     rmSync(appDir, { recursive: true, force: true });
-    const ids = new Identities(dataDir);
+    const identities = new Identities(dataDir);
     // The issuer's address is in the template: the port must be known before it is made.
     const port = options.port === 0 && options.auth === 'jwt' ? await freePort() : options.port;
-    const issuer = options.auth === 'jwt' ? await ids.issueUnder(`http://localhost:${port}${issuerPath}`) : undefined;
+    const issuer = options.auth === 'jwt' ? await identities.issueUnder(`http://localhost:${port}${issuerPath}`) : undefined;
     const [assembly, dynamoDb, sqs] = await allOrNone([
       synthesize(stage, appDir, contextOf(options, issuer)),
       connectDynamoDb(dataDir, processes, fresh),
@@ -68,7 +68,6 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     ]);
     checkTypes(assembly.template);
 
-    const identities = new Map<string, FunctionIdentity>();
     const faults = new FaultBoard(options.faults);
     const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults });
     stops.push(() => proxy.stop());
@@ -76,14 +75,14 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
 
     const metrics = new MetricCollector();
     const inits = new Map<string, number[]>();
-    const pools = startPools(assembly, values, proxy, processes, ids, {
+    const pools = startPools(assembly, values, proxy, processes, identities, {
       onLine: logReader(print, metrics, options.verbose),
       onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
       variables: (name) => faults.variables(name),
     });
     const iam = new Iam(assembly.template, values, new Map([...pools].map(([logicalId, { fn }]) => [logicalId, fn.name])));
     proxy.iam = iam;
-    for (const { fn } of pools.values()) identities.set(fn.identity, fn);
+    for (const { fn } of pools.values()) identities.functions.set(fn.identity, fn);
     await Promise.all([...pools.values()].map((pool) => pool.prewarm())).catch((error: unknown) => {
       throw new StartProblem(`a function does not start: ${(error as Error).message}`);
     });
@@ -91,10 +90,10 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const checkpoints = new Checkpoints(dataDir);
     const onProblem = (what: string): void => print(`          ${what}`);
     // The pages read the resources' values when they are asked: the API's own URL joins them once the gateway has a port.
-    const pages = localPages({ assembly, values, proxy, iam, faults, identities: ids, pools: [...pools.values()], metrics, inits });
+    const pages = localPages({ assembly, values, proxy, iam, faults, identities, pools: [...pools.values()], metrics, inits });
     const gateway = await startGateway({
       port,
-      routes: routesOf(assembly, values, pools, options.auth === 'off' ? undefined : { identities: ids, iam, functions: namesOf(pools) }),
+      routes: routesOf(assembly, values, pools, options.auth === 'off' ? undefined : { identities, iam }),
       pages,
       cors: corsOf(assembly.template),
     });
@@ -213,11 +212,6 @@ function routesOf(
       authorize: authorizers?.get(id),
     };
   });
-}
-
-/** Access key → function. */
-function namesOf(pools: ReadonlyMap<string, FunctionPool>): Map<string, string> {
-  return new Map([...pools.values()].map(({ fn }) => [fn.identity, fn.name]));
 }
 
 /** What the CDK app is told beside what the user says. An issuer of the user's own goes before the local one. */

@@ -1,17 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { Sha256 } from '../lambdas/kit/sha256.ts';
 import { localRegion } from './template.ts';
 
-/** What of an HTTP request is signed. */
-export interface SignedRequest {
-  readonly method: string;
-  /** Path and query as they were sent. */
-  readonly target: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
+/** What of an HTTP request is signed, beside its body. */
+type SignedRequest = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
 
 interface Claim {
   readonly accessKeyId: string;
@@ -38,18 +32,18 @@ export function accessKeyOf({ authorization = '' }: IncomingHttpHeaders): string
  * Whether a request is signed (Signature Version 4, in its headers) with the secret that belongs to its access key: the signature is made again from
  * what arrived, for this service, this region and the day of its date, whatever it says it was made for. Session tokens, signed query strings and unsigned payloads are not taken.
  */
-export async function isSigned(request: SignedRequest, service: string, secretAccessKey: string, now = Date.now()): Promise<boolean> {
+export async function isSigned(request: SignedRequest, body: Buffer, service: string, secretAccessKey: string): Promise<boolean> {
   const claim = claimOf(request.headers);
   const signingDate = dateOf(request.headers['x-amz-date']);
   if (!claim || !signingDate) return false;
-  if (Math.abs(signingDate.getTime() - now) > clockSkewMs) return false;
+  if (Math.abs(signingDate.getTime() - Date.now()) > clockSkewMs) return false;
   const names = new Set(claim.signedHeaders);
   // What AWS reads must be signed, or somebody on the way could change it.
   if (!names.has('host') || Object.keys(request.headers).some((name) => name.startsWith('x-amz-') && !names.has(name))) return false;
   const claimedHash = request.headers['x-amz-content-sha256'];
-  if (claimedHash !== undefined && claimedHash !== createHash('sha256').update(request.body).digest('hex')) return false;
+  if (claimedHash !== undefined && claimedHash !== createHash('sha256').update(body).digest('hex')) return false;
 
-  const url = new URL(`http://localhost${request.target}`);
+  const url = new URL(`http://localhost${request.url ?? '/'}`);
   const query: Record<string, string[]> = {};
   for (const [name, value] of url.searchParams) (query[name] ??= []).push(value);
   const signer = new SignatureV4({
@@ -61,13 +55,13 @@ export async function isSigned(request: SignedRequest, service: string, secretAc
   });
   const expected = await signer.sign(
     {
-      method: request.method,
+      method: request.method ?? 'GET',
       protocol: 'http:',
       hostname: url.hostname,
       path: url.pathname,
       query,
       headers: Object.fromEntries(claim.signedHeaders.map((name) => [name, String(request.headers[name] ?? '')])),
-      body: request.body,
+      body,
     },
     { signingDate, signableHeaders: names },
   );

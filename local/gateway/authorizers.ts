@@ -18,8 +18,6 @@ export type Authorize = (request: IncomingMessage, body: Buffer) => Promise<Verd
 export interface Authorities {
   readonly identities: Identities;
   readonly iam: Iam;
-  /** Access key → function. */
-  readonly functions: ReadonlyMap<string, string>;
 }
 
 /**
@@ -92,25 +90,19 @@ function claimsOf(claims: JWTPayload): Record<string, string> {
   return Object.fromEntries(Object.entries(claims).map(([name, value]) => [name, text(value)]));
 }
 
-async function byIam(
-  { identities, iam, functions }: Authorities,
-  routeKey: string,
-  request: IncomingMessage,
-  body: Buffer,
-): Promise<Verdict> {
+async function byIam({ identities, iam }: Authorities, routeKey: string, request: IncomingMessage, body: Buffer): Promise<Verdict> {
   const forbidden = { refusal: gatewayAnswers.forbidden };
   const accessKey = accessKeyOf(request.headers);
   if (accessKey === undefined) return forbidden;
   const { operator } = identities;
-  const name = functions.get(accessKey);
-  const secret = accessKey === operator.accessKeyId ? operator.secretAccessKey : name && identities.secretOfFunction(accessKey);
+  const fn = identities.functions.get(accessKey);
+  const secret = accessKey === operator.accessKeyId ? operator.secretAccessKey : fn?.secret;
   if (!secret) return forbidden;
-  const { method = 'GET', url: target = '/', headers } = request;
-  if (!(await isSigned({ method, target, headers, body }, 'execute-api', secret))) return forbidden;
+  if (!(await isSigned(request, body, 'execute-api', secret))) return forbidden;
   // The operator is this machine's own; a function may what its role says.
   const resource = `arn:aws:execute-api:${localRegion}:${localAccount}:local/$default/${routeKey.replace(' ', '')}`;
-  if (name !== undefined && iam.refusal(name, [{ action: 'execute-api:Invoke', resource }]) !== undefined) return forbidden;
-  const userArn = `arn:aws:iam::${localAccount}:${name === undefined ? 'user/operator' : `role/${name}`}`;
+  if (fn && iam.refusal(fn.name, [{ action: 'execute-api:Invoke', resource }]) !== undefined) return forbidden;
+  const userArn = `arn:aws:iam::${localAccount}:${fn ? `role/${fn.name}` : 'user/operator'}`;
   return {
     context: {
       iam: {

@@ -14,9 +14,13 @@ export type TokenVerdict =
 /** API Gateway takes RSA signatures only; naming them keeps `none` and the public key as an HMAC secret out. */
 const algorithms = ['RS256', 'RS384', 'RS512'];
 
+/** So many tokens that hold are remembered: clients send the same one again and again, and a signature is not cheap. */
+const remembered = 1000;
+
 /** Verifies tokens as a JWT authorizer does. The issuer's keys are fetched once they are needed, and kept. */
 export class TokenVerifier {
   readonly #configuration: JwtConfiguration;
+  readonly #held = new Map<string, TokenVerdict & { readonly holds: true }>();
   #keys: Promise<JWTVerifyGetKey> | undefined;
 
   constructor(configuration: JwtConfiguration) {
@@ -26,6 +30,10 @@ export class TokenVerifier {
   async verify(token: string, now = new Date()): Promise<TokenVerdict> {
     const { issuer, audience } = this.#configuration;
     const refused = (why: string): TokenVerdict => ({ holds: false, why });
+    const seconds = Math.floor(now.getTime() / 1000);
+    // All that can change about a token that held is that it expires.
+    const held = this.#held.get(token);
+    if (held && held.claims.exp! > seconds) return held;
     try {
       // jose would take a token without `kid` if one key fits; API Gateway does not.
       if (decodeProtectedHeader(token).kid === undefined) return refused('the token names no key');
@@ -38,8 +46,11 @@ export class TokenVerifier {
       const audiences = payload.aud === undefined ? [payload['client_id']] : [payload.aud].flat();
       if (!audiences.some((entry) => typeof entry === 'string' && audience.includes(entry)))
         return refused('the token is for another audience');
-      if (payload.iat !== undefined && payload.iat > Math.floor(now.getTime() / 1000)) return refused('the token was issued in the future');
-      return { holds: true, claims: payload, scopes: scopesOf(payload) };
+      if (payload.iat !== undefined && payload.iat > seconds) return refused('the token was issued in the future');
+      if (this.#held.size >= remembered) this.#held.clear();
+      const verdict = { holds: true, claims: payload, scopes: scopesOf(payload) } as const;
+      this.#held.set(token, verdict);
+      return verdict;
     } catch (error) {
       return refused((error as Error).message);
     }

@@ -132,7 +132,8 @@ export const mutants: readonly Mutant[] = [
     '',
     issuer,
   ),
-  mutant('a token may be issued in the future', tokens, 'payload.iat > Math.floor(now.getTime() / 1000)', 'false', access),
+  mutant('a token may be issued in the future', tokens, 'payload.iat > seconds', 'false', access),
+  mutant('a token that held holds forever', tokens, 'held && held.claims.exp! > seconds', 'held', issuer),
   mutant('a refused token is let in', authorizers, 'if (!verdict.holds) return', 'if (false) return', access),
   mutant(
     'no token is let in',
@@ -160,11 +161,11 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'a signature need not hold',
     authorizers,
-    "if (!(await isSigned({ method, target, headers, body }, 'execute-api', secret))) return forbidden;",
+    "if (!(await isSigned(request, body, 'execute-api', secret))) return forbidden;",
     '',
     access,
   ),
-  mutant('a function may call the API', authorizers, 'name !== undefined && iam.refusal', 'false && iam.refusal', access),
+  mutant('a function may call the API', authorizers, 'fn && iam.refusal(fn.name', 'fn && false && iam.refusal(fn.name', access),
   mutant(
     'every signature is right',
     signature,
@@ -172,7 +173,13 @@ export const mutants: readonly Mutant[] = [
     'true',
     access,
   ),
-  mutant('a signature holds forever', signature, 'if (Math.abs(signingDate.getTime() - now) > clockSkewMs) return false;', '', access),
+  mutant(
+    'a signature holds forever',
+    signature,
+    'if (Math.abs(signingDate.getTime() - Date.now()) > clockSkewMs) return false;',
+    '',
+    access,
+  ),
   mutant('the host need not be signed', signature, "!names.has('host') || ", '', access),
   mutant(
     'x-amz headers need not be signed',
@@ -184,7 +191,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'the body need not be what its hash says',
     signature,
-    "claimedHash !== undefined && claimedHash !== createHash('sha256').update(request.body).digest('hex')",
+    "claimedHash !== undefined && claimedHash !== createHash('sha256').update(body).digest('hex')",
     'false',
     access,
   ),

@@ -1,12 +1,16 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { logReader } from '../../local/console.ts';
 import { dynamoDbBinary } from '../../local/emulators/dynamodb.ts';
 import { authorizersOf, type Authorities } from '../../local/gateway/authorizers.ts';
 import { corsHeaders, corsOf } from '../../local/gateway/cors.ts';
 import { matchRoute, type GatewayRoute } from '../../local/gateway/routes.ts';
+import { Identities } from '../../local/identities.ts';
 import { MetricCollector } from '../../local/metrics.ts';
 import { parseOptions } from '../../local/options.ts';
 import { matches } from '../../local/sources/filter.ts';
+import { temporaryFolder } from '../support/runtime.ts';
 import { checkTypes, resolveValue, type ResourceValues } from '../../local/template.ts';
 
 describe('options', () => {
@@ -78,6 +82,18 @@ describe('authorizers', () => {
     [{ AuthorizationType: 'NONE' }, { ...authorizer, IdentitySource: ['$request.querystring.token'] }, /authorizer Authorizer/],
   ])('stop the start when they are not understood: %j %j', (route, properties, why) => {
     expect(() => read(route, properties)).toThrow(why);
+  });
+});
+
+describe('identities', () => {
+  it('that cannot be read stop the start, and say how to begin again', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'identities.json'), '{"operator":');
+    try {
+      expect(() => new Identities(folder)).toThrow(/identities.json cannot be read. Start from nothing with: npm start -- --fresh/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -51,3 +51,15 @@ it('only RSA signatures are taken, and only with the name of their key', async (
   expect(await tokens.verify(await token(keys.ec, { alg: 'ES256', kid: 'ec' }))).toMatchObject({ holds: false });
   expect(await tokens.verify(await token(keys.rsa, { alg: 'RS256' }))).toEqual({ holds: false, why: 'the token names no key' });
 });
+
+it('a token that held is not asked about again, until it expires', async () => {
+  const tokens = verifier();
+  const good = await token(keys.rsa, { alg: 'RS256', kid: 'rsa' });
+  expect(await tokens.verify(good)).toMatchObject({ holds: true });
+  away = true;
+  expect(await tokens.verify(good)).toMatchObject({ holds: true });
+  expect(await tokens.verify(good, new Date(Date.now() + 61_000))).toMatchObject({ holds: false });
+  away = false;
+  // Only that very token: one that differs in its last letter is another.
+  expect(await tokens.verify(`${good.slice(0, -2)}${good.at(-2) === 'A' ? 'B' : 'A'}${good.at(-1)}`)).toMatchObject({ holds: false });
+});
