@@ -40,7 +40,6 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
   const stack = new OrderStack(app, `OrderSaga-${stage.name}`, {
     description: `Order Saga (${stage.name}): orders through a transactional outbox and a saga`,
     stage,
-    bundles: bundleFunctions(functions, join(app.outdir, 'bundles')),
     paymentGateway: provider('payment'),
     carrier: provider('carrier'),
     emailSender: text('emailSender'),
@@ -49,6 +48,8 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     corsOrigins: originsOf(text('corsOrigins')),
     allowGuest: local === 'open',
     faults: faultsOf(stage.name, text('faults')),
+    // Last: what is wrong with the context is said before anything is built.
+    bundles: bundleFunctions(functions, join(app.outdir, 'bundles')),
   });
   return { app, stack };
 }
