@@ -123,7 +123,7 @@ export const mutants: readonly Mutant[] = [
     access,
   ),
   mutant('the client id goes before the audience', tokens, 'payload.aud === undefined ?', "payload['client_id'] !== undefined ?", access),
-  mutant('a token may last forever', tokens, "requiredClaims: ['exp']", '', access),
+  mutant('a token may last forever', tokens, "        requiredClaims: ['exp'],\n", '', access),
   mutant('an expired token will do', tokens, 'currentDate: now', 'currentDate: new Date(0)', access),
   mutant(
     'a token need not name its key',
