@@ -2,23 +2,22 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { auditBooks } from '../support/audit.ts';
 import { spawnRuntime, startRuntime, temporaryFolder, type StartedRuntime } from '../support/runtime.ts';
 import { eventually, localSystem, settled, type System } from '../support/system.ts';
 
-const cleanUps: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
-});
-function folder(): string {
+/** Does something once the test has ended. Tests that run side by side hand over their own. */
+type Afterwards = (cleanUp: () => Promise<void> | void) => void;
+
+function folder(afterwards: Afterwards = onTestFinished): string {
   const made = temporaryFolder();
-  cleanUps.push(() => rmSync(made, { recursive: true, force: true }));
+  afterwards(() => rmSync(made, { recursive: true, force: true }));
   return made;
 }
-async function start(dataDir: string): Promise<{ runtime: StartedRuntime; system: System }> {
+async function start(dataDir: string, afterwards: Afterwards = onTestFinished): Promise<{ runtime: StartedRuntime; system: System }> {
   const runtime = await startRuntime({ dataDir });
-  cleanUps.push(() => runtime.end('SIGKILL').then(() => undefined));
+  afterwards(() => runtime.end('SIGKILL').then(() => undefined));
   return { runtime, system: await localSystem(runtime.url) };
 }
 
@@ -66,13 +65,13 @@ describe('killed with -9 in the middle of its orders and started again', () => {
     const dataDir = folder();
     const first = await start(dataDir);
     await first.system.api.setStock('tea', 40);
-    const ids = await placeMany(first.system, 30);
+    const ids = await placeMany(first.system, 18);
     kill(first.runtime);
     await eventually(() => Promise.resolve(expect(processesOf(dataDir)).toEqual([])));
 
     const second = await start(dataDir);
     const orders = await Promise.all(ids.map((id) => settled(second.system, id)));
-    expect(orders.filter(({ status }) => status === 'CONFIRMED')).toHaveLength(20);
+    expect(orders.filter(({ status }) => status === 'CONFIRMED')).toHaveLength(12);
     await auditBooks(second.system, new Map([['tea', 40]]));
   });
 
@@ -98,9 +97,10 @@ describe('killed with -9 in the middle of its orders and started again', () => {
   });
 });
 
-describe('an environment that is killed', () => {
-  it('in the middle of its work costs a retry, not an order', async () => {
-    const { system } = await start(folder());
+// From here on side by side: most of the time they wait, one of them for a visibility timeout.
+describe.concurrent('an environment that is killed', () => {
+  it('in the middle of its work costs a retry, not an order', async ({ onTestFinished: afterwards }) => {
+    const { system } = await start(folder(afterwards), afterwards);
     await system.api.setStock('tea', 100);
     const ids = await placeMany(system, 20);
     const { body } = await system.api.get('/_local/functions');
@@ -113,7 +113,7 @@ describe('an environment that is killed', () => {
   });
 });
 
-describe('starting', () => {
+describe.concurrent('starting', () => {
   async function refused(options: Parameters<typeof spawnRuntime>[0]): Promise<string> {
     const attempt = spawnRuntime(options);
     expect(await attempt.exited).toBe(1);
@@ -123,30 +123,30 @@ describe('starting', () => {
     return attempt.output();
   }
 
-  it('says that a port is taken, and which one to try', async () => {
+  it('says that a port is taken, and which one to try', async ({ onTestFinished: afterwards }) => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    cleanUps.push(() => void other.close());
+    afterwards(() => void other.close());
     const { port } = other.address() as { port: number };
-    expect(await refused({ dataDir: folder(), env: { PORT: String(port) } })).toContain(
+    expect(await refused({ dataDir: folder(afterwards), env: { PORT: String(port) } })).toContain(
       `port ${port} is taken or not allowed. Choose another one: PORT=${port + 1} npm start`,
     );
   });
 
-  it('does not share a data directory', async () => {
-    const { runtime } = await start(folder());
+  it('does not share a data directory', async ({ onTestFinished: afterwards }) => {
+    const { runtime } = await start(folder(afterwards), afterwards);
     const attempt = spawnRuntime({ dataDir: runtime.dataDir });
     expect(await attempt.exited).toBe(1);
     expect(attempt.output()).toContain(`${runtime.dataDir} is in use by process ${runtime.process.pid}`);
   });
 
-  it('from nothing deletes what is the runtime’s and refuses what is not', async () => {
-    const dataDir = folder();
-    const first = await start(dataDir);
+  it('from nothing deletes what is the runtime’s and refuses what is not', async ({ onTestFinished: afterwards }) => {
+    const dataDir = folder(afterwards);
+    const first = await start(dataDir, afterwards);
     const [id] = await placeMany(first.system, 1);
     await first.runtime.end();
     const fresh = await startRuntime({ dataDir, args: ['--stage', 'test', '--fresh'] });
-    cleanUps.push(() => fresh.end('SIGKILL').then(() => undefined));
+    afterwards(() => fresh.end('SIGKILL').then(() => undefined));
     expect((await (await localSystem(fresh.url)).api.order(id!)).status).toBe(404);
     await fresh.end();
     writeFileSync(join(dataDir, 'thesis.doc'), 'years of work');
@@ -154,23 +154,23 @@ describe('starting', () => {
     expect(existsSync(join(dataDir, 'thesis.doc'))).toBe(true);
   });
 
-  it('from nothing refuses endpoints that are not on this machine', async () => {
+  it('from nothing refuses endpoints that are not on this machine', async ({ onTestFinished: afterwards }) => {
     expect(
       await refused({
-        dataDir: folder(),
+        dataDir: folder(afterwards),
         args: ['--fresh'],
         env: { AWS_ENDPOINT_URL_DYNAMODB: 'https://dynamodb.us-east-1.amazonaws.com' },
       }),
     ).toContain('it deletes data only on this machine');
   });
 
-  it('names an option that is wrong', async () => {
-    expect(await refused({ dataDir: folder(), args: ['--stage', 'prod'] })).toContain('--stage prod: takes real money');
+  it('names an option that is wrong', async ({ onTestFinished: afterwards }) => {
+    expect(await refused({ dataDir: folder(afterwards), args: ['--stage', 'prod'] })).toContain('--stage prod: takes real money');
   });
 
-  it('tells an old Node what to do', () => {
+  it('tells an old Node what to do', ({ onTestFinished: afterwards }) => {
     // The check itself runs on any Node; here an old version is pretended.
-    const dir = folder();
+    const dir = folder(afterwards);
     mkdirSync(join(dir, 'bin'));
     const script = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' }); await import(${JSON.stringify(join(import.meta.dirname, '../../bin/local.mjs'))});`;
     writeFileSync(join(dir, 'old.mjs'), script);
@@ -183,16 +183,18 @@ describe('starting', () => {
   });
 });
 
-describe('npm run dev', () => {
-  it('reloads a function when its source changes, and keeps the old one when the new one does not build', async () => {
+describe.concurrent('npm run dev', () => {
+  it('reloads a function when its source changes, and keeps the old one when the new one does not build', async ({
+    onTestFinished: afterwards,
+  }) => {
     // A copy of the project: no test edits the sources that it runs from.
     const project = join(import.meta.dirname, '../..');
-    const copy = folder();
+    const copy = folder(afterwards);
     for (const part of ['bin', 'lambdas', 'lib', 'local', 'package.json'])
       cpSync(join(project, part), join(copy, part), { recursive: true });
     symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'));
     const runtime = await startRuntime({ dataDir: join(copy, 'data'), args: ['--stage', 'test', '--watch'], root: copy });
-    cleanUps.push(() => runtime.end('SIGKILL').then(() => undefined));
+    afterwards(() => runtime.end('SIGKILL').then(() => undefined));
     const system = await localSystem(runtime.url);
     const file = join(copy, 'lambdas/health/handler.ts');
     const source = readFileSync(file, 'utf8');
