@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import { Identities, localAudience } from '../local/identities.ts';
+import { Identities } from '../local/identities.ts';
 import { clientOf, page, placeOrder } from './load.ts';
 import { median, startBenchRuntime, type BenchRuntime } from './runtime.ts';
 
@@ -22,12 +22,7 @@ export async function measureAccess(): Promise<AccessResult> {
   try {
     for (const { url } of [open, closed]) await page(url, 'faults', 'PUT', { 'outbox-publisher': { outage: true } });
     const identities = new Identities(closed.dataDir);
-    const token = await identities.token({
-      sub: 'bench',
-      aud: localAudience,
-      scope: 'orders/place',
-      exp: Math.floor(Date.now() / 1000) + 3600,
-    });
+    const token = await identities.customerToken('bench', 'orders/place');
     const anyone = clientOf(open.url);
     const customer = clientOf(closed.url, () => ({ authorization: `Bearer ${token}` }));
     const [openMs, tokenMs] = await mediansInTurn(

@@ -37,11 +37,7 @@ export async function startBenchRuntime(...args: readonly string[]): Promise<Ben
     url,
     dataDir,
     readySeconds,
-    memoryMb: () => {
-      const lines = execFileSync('ps', ['-eo', 'rss=,command='], { encoding: 'utf8' }).split('\n');
-      const kilobytes = lines.filter((line) => line.includes(dataDir)).map((line) => Number(line.trim().split(' ')[0]));
-      return Math.round(kilobytes.reduce((sum, next) => sum + next, 0) / 1024);
-    },
+    memoryMb: () => memoryMbOf(dataDir),
     stop: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
@@ -49,6 +45,13 @@ export async function startBenchRuntime(...args: readonly string[]): Promise<Ben
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Resident memory of every process whose command line names the data directory, MB. */
+export function memoryMbOf(dataDir: string): number {
+  const lines = execFileSync('ps', ['-eo', 'rss=,command='], { encoding: 'utf8' }).split('\n');
+  const kilobytes = lines.filter((line) => line.includes(dataDir)).map((line) => Number(line.trim().split(' ')[0]));
+  return Math.round(kilobytes.reduce((sum, next) => sum + next, 0) / 1024);
 }
 
 export function median(values: readonly number[]): number {

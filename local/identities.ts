@@ -88,6 +88,11 @@ export class Identities {
       .sign(await importJWK(privateKey, 'RS256'));
   }
 
+  /** A customer's token for this runtime. @param scope separated by spaces */
+  customerToken(sub: string, scope: string, seconds = 3600): Promise<string> {
+    return this.token({ sub, scope, aud: localAudience, exp: Math.floor(Date.now() / 1000) + seconds });
+  }
+
   #write(): void {
     writeFileSync(this.#file, JSON.stringify(this.#stored), { mode: 0o600 });
   }

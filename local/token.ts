@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scopes } from '../lambdas/contract/api.ts';
-import { Identities, identitiesFile, localAudience } from './identities.ts';
+import { Identities, identitiesFile } from './identities.ts';
 import { StartProblem } from './problem.ts';
 
 const everyScope = Object.values(scopes).map(({ scope }) => scope);
@@ -36,12 +36,7 @@ async function made(args: readonly string[]): Promise<string> {
     return `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=us-east-1`;
   }
   if (customer === undefined || !/^\d{1,9}$/.test(expires)) throw new StartProblem(usage);
-  return identities.token({
-    sub: customer,
-    aud: localAudience,
-    exp: Math.floor(Date.now() / 1000) + Number(expires),
-    scope: list.split(',').join(' '),
-  });
+  return identities.customerToken(customer, list.split(',').join(' '), Number(expires));
 }
 
 function parsed(args: readonly string[]) {

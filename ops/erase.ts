@@ -1,6 +1,6 @@
-import { GetCommand, QueryCommand, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, QueryCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
 import type { Order } from '../lambdas/contract/order.ts';
-import { conditionFailed } from '../lambdas/kit/aws.ts';
+import { tryUpdate } from '../lambdas/kit/aws.ts';
 import type { Target } from './target.ts';
 
 /** What became of one order's personal data. `open`: it is still needed, nothing was changed; erase again once the order is closed. */
@@ -42,7 +42,7 @@ async function eraseOrder({ outputs, database }: Target, orderId: string, now: n
   if (!order || order.step !== 'SETTLED' || order.openShard !== undefined) return 'open';
   if (order.erasedAt !== undefined) return 'was erased';
   const update = (table: string, change: Omit<UpdateCommandInput, 'TableName' | 'Key'>): Promise<boolean> =>
-    updated(database, { TableName: outputs[`${table}TableName`], Key: { orderId }, ...change });
+    tryUpdate(database, { TableName: outputs[`${table}TableName`], Key: { orderId }, ...change });
   // A closed order has nothing under way with a provider; an undo needs neither of the two.
   await update('Shipments', {
     UpdateExpression: 'REMOVE #request.shipTo',
@@ -62,15 +62,4 @@ async function eraseOrder({ outputs, database }: Target, orderId: string, now: n
     ExpressionAttributeValues: { ':erased': 'erased', ':now': now, ':version': order.version },
   });
   return done ? 'erased' : 'open';
-}
-
-/** False when the condition does not hold. */
-async function updated(database: Target['database'], input: UpdateCommandInput): Promise<boolean> {
-  try {
-    await database.send(new UpdateCommand(input));
-    return true;
-  } catch (error) {
-    if (conditionFailed(error)) return false;
-    throw error;
-  }
 }

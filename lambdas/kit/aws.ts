@@ -1,5 +1,5 @@
 import { DynamoDBClient, type ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 
 /** The port to DynamoDB: what stores send their commands through. */
@@ -55,4 +55,15 @@ export function connectQueues(): SQSClient {
 /** Whether a single write was refused because its condition did not hold. Only the caller knows what that means. */
 export function conditionFailed(error: unknown): error is ConditionalCheckFailedException {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
+}
+
+/** A plain conditional update, without a message: it costs half of a transaction. @returns false when its condition does not hold: nothing was changed */
+export async function tryUpdate(database: Database, input: UpdateCommandInput): Promise<boolean> {
+  try {
+    await database.send(new UpdateCommand(input));
+    return true;
+  } catch (error) {
+    if (conditionFailed(error)) return false;
+    throw error;
+  }
 }

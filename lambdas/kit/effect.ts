@@ -1,7 +1,7 @@
-import { GetCommand, PutCommand, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { assertNever, PermanentError, TransientError } from '../contract/core/errors.ts';
-import { conditionFailed } from './aws.ts';
+import { conditionFailed, tryUpdate } from './aws.ts';
 import { commit, tryCommit, type CommitContext, type Write } from './commit.ts';
 
 /**
@@ -226,7 +226,7 @@ async function drive<Request>(
 
 /** Gives an intent a new time; false when it is not what it was. */
 async function renew(context: EffectContext<never>, id: string, from: number, to: number): Promise<boolean> {
-  return update(context, {
+  return tryUpdate(context.database, {
     TableName: context.table,
     Key: { [context.keyName]: id },
     UpdateExpression: 'SET startedAt = :to',
@@ -234,17 +234,6 @@ async function renew(context: EffectContext<never>, id: string, from: number, to
     ExpressionAttributeNames: { '#status': 'status' },
     ExpressionAttributeValues: { ':doing': context.names.doing, ':from': from, ':to': to },
   });
-}
-
-/** A write without a message: a plain one costs half of a transaction. False when its condition does not hold. */
-async function update({ database }: EffectContext<never>, input: UpdateCommandInput): Promise<boolean> {
-  try {
-    await database.send(new UpdateCommand(input));
-    return true;
-  } catch (error) {
-    if (conditionFailed(error)) return false;
-    throw error;
-  }
 }
 
 /** Writes the intent, unless there is a record already; then returns that. */
@@ -319,7 +308,7 @@ async function settle<Request>(
       ...(to.reason === undefined ? {} : { ':reason': to.reason.slice(0, 300) }),
     },
   };
-  return messages.length > 0 ? tryCommit(context, [{ Update: input }], messages) : update(context, input);
+  return messages.length > 0 ? tryCommit(context, [{ Update: input }], messages) : tryUpdate(context.database, input);
 }
 
 async function load<Request>(context: EffectContext<Request>, id: string): Promise<EffectRecord<Request> | undefined> {

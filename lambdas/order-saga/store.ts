@@ -1,9 +1,9 @@
-import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { PermanentError } from '../contract/core/errors.ts';
 import type { Order } from '../contract/order.ts';
 import { openShardName } from '../contract/tables.ts';
-import { conditionFailed } from '../kit/aws.ts';
+import { tryUpdate } from '../kit/aws.ts';
 import { tryCommit, type CommitContext } from '../kit/commit.ts';
 
 export type SagaStore = CommitContext & { readonly ordersTable: string };
@@ -56,22 +56,14 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
 }
 
 /** Takes an order out of the open index, if it is still as it was when it was checked. */
-export async function closeOrder(store: SagaStore, { orderId, version }: Order): Promise<boolean> {
-  try {
-    await store.database.send(
-      new UpdateCommand({
-        TableName: store.ordersTable,
-        Key: { orderId },
-        UpdateExpression: 'REMOVE openShard',
-        ConditionExpression: 'version = :version',
-        ExpressionAttributeValues: { ':version': version },
-      }),
-    );
-    return true;
-  } catch (error) {
-    if (conditionFailed(error)) return false;
-    throw error;
-  }
+export function closeOrder(store: SagaStore, { orderId, version }: Order): Promise<boolean> {
+  return tryUpdate(store.database, {
+    TableName: store.ordersTable,
+    Key: { orderId },
+    UpdateExpression: 'REMOVE openShard',
+    ConditionExpression: 'version = :version',
+    ExpressionAttributeValues: { ':version': version },
+  });
 }
 
 /** Opaque place in a shard where the next page begins. */

@@ -1,13 +1,5 @@
+import type { StoredOrder } from '../support/audit.ts';
 import { itemsOf, type System } from '../support/system.ts';
-
-interface StoredOrder {
-  readonly orderId: string;
-  readonly customerId: string;
-  readonly status: string;
-  readonly step: string;
-  readonly version: number;
-  readonly total: number;
-}
 
 interface Row {
   readonly aggregateId: string;

@@ -2,14 +2,14 @@
  * `npm run fuzz`: sends requests that are made from the OpenAPI document, good and broken, to a local runtime with authentication on, and
  * looks at every answer and at the books afterwards.
  */
-import { execFileSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import * as fc from 'fast-check';
-import { Identities, localAudience } from '../../local/identities.ts';
+import { median, memoryMbOf } from '../../bench/runtime.ts';
+import { Identities } from '../../local/identities.ts';
 import { operationOf, undocumented } from '../support/document.ts';
 import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
 import { localSystem, type System } from '../support/system.ts';
@@ -105,12 +105,7 @@ function shown({ body, ...request }: FuzzRequest): string {
 
 /** Median of accepting one order after the other, in ms. */
 async function acceptMedian(url: string, identities: Identities): Promise<number> {
-  const token = await identities.token({
-    sub: 'usual',
-    scope: 'orders/place',
-    aud: localAudience,
-    exp: Math.floor(Date.now() / 1000) + 600,
-  });
+  const token = await identities.customerToken('usual', 'orders/place');
   const client = typedClient(url, () => Promise.resolve({ authorization: `Bearer ${token}` }));
   const times: number[] = [];
   for (let i = 0; i < samples; i++) {
@@ -118,15 +113,7 @@ async function acceptMedian(url: string, identities: Identities): Promise<number
     await client.placeOrder({ items: [{ sku: `unknown-${randomUUID()}`, qty: 1, price: 1 }] });
     times.push(performance.now() - before);
   }
-  return times.toSorted((a, b) => a - b)[Math.floor(samples / 2)]!;
-}
-
-/** Resident memory of the runtime and all of its processes, MB. */
-function memoryMb(dataDir: string): number {
-  const lines = execFileSync('ps', ['-eo', 'rss=,command='], { encoding: 'utf8' }).split('\n');
-  return Math.round(
-    lines.filter((line) => line.includes(dataDir)).reduce((sum, line) => sum + Number(line.trim().split(' ')[0]), 0) / 1024,
-  );
+  return median(times);
 }
 
 /** Waits until no order is open, for at most five minutes. @returns what is still wrong with the books */
@@ -145,7 +132,7 @@ async function run(runtime: StartedRuntime): Promise<{ failed: boolean; report: 
   await typedClient(runtime.url, signWith(identities.operator)).putStock('tea', { available: 1000 });
   await acceptMedian(runtime.url, identities);
   await settledBooks(system, new Set());
-  const before = { accept: await acceptMedian(runtime.url, identities), memory: memoryMb(runtime.dataDir) };
+  const before = { accept: await acceptMedian(runtime.url, identities), memory: memoryMbOf(runtime.dataDir) };
   const startedAt = performance.now();
   const tally = await fuzz(runtime.url, identities);
   const seconds = (performance.now() - startedAt) / 1000;
@@ -153,7 +140,7 @@ async function run(runtime: StartedRuntime): Promise<{ failed: boolean; report: 
   if (tally.findings[0]) log(`\nsmallest: ${await shrunk(runtime.url, identities, tally.findings[0].index)}`);
   const books = await settledBooks(system, tally.accepted);
   for (const finding of books) log(`✗ books: ${finding}`);
-  const after = { accept: await acceptMedian(runtime.url, identities), memory: memoryMb(runtime.dataDir) };
+  const after = { accept: await acceptMedian(runtime.url, identities), memory: memoryMbOf(runtime.dataDir) };
   const ratio = after.accept / before.accept;
   const usual = ratio <= usualRatio;
   if (!usual) log(`✗ accepting takes ${ratio.toFixed(2)} times as long as before`);

@@ -1,7 +1,6 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Identities } from '../../local/identities.ts';
-import { localAudience } from '../../local/identities.ts';
 import { signWith } from '../support/client.ts';
 import type { FuzzRequest, Sender } from './arbitraries.ts';
 
@@ -19,7 +18,7 @@ function tokenOf(identities: Identities, sub: string, scope: string): Promise<st
   const key = `${sub} ${scope}`;
   const known = tokens.get(key);
   if (known) return known;
-  const made = identities.token({ sub, scope, aud: localAudience, exp: Math.floor(Date.now() / 1000) + 3600 });
+  const made = identities.customerToken(sub, scope);
   tokens.set(key, made);
   return made;
 }

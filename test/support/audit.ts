@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { readDeadLetters } from '../../lambdas/contract/core/dead-letters.ts';
 import { eventually, itemsOf, queueDepth, type System } from './system.ts';
 
-interface StoredOrder {
+export interface StoredOrder {
   readonly orderId: string;
   readonly customerId: string;
   readonly status: string;
