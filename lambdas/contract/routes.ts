@@ -3,9 +3,9 @@ import { messages } from './messages.ts';
 import { durations, stageNames } from './stages.ts';
 
 /** Queues absorb bursts, so a consumer's concurrency may stay low; raise it where a backlog alarm says so. */
-const saga: ConsumerPolicy = { batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 100, idempotent: true };
+const saga: ConsumerPolicy = { role: 'actor', batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 100, idempotent: true };
 /** Absorbs duplicates by its own key (a checkpoint, one record per order), so Powertools would only cost writes. */
-const listener: ConsumerPolicy = { ...saga, idempotent: false };
+const listener: ConsumerPolicy = { ...saga, role: 'listener', idempotent: false };
 
 /**
  * Who gets what. Queues, dead-letter queues, event sources, alarms, the publisher and the consumers derive from it:

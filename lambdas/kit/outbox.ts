@@ -1,5 +1,6 @@
 import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { encodeEnvelope, type Envelope } from '../contract/core/envelope.ts';
+import { decodeEnvelope, encodeEnvelope, type Envelope } from '../contract/core/envelope.ts';
+import { onlyListeners, routeOf, type Topology } from '../contract/core/routing.ts';
 import { attentionKey, attentionShards, shardOf, type AttentionState, type OutboxKey, type RowStatus } from '../contract/core/tables.ts';
 import { ladderSeconds, type RelayPolicy } from '../contract/core/retry-policy.ts';
 import { conditionFailed, type Database } from './aws.ts';
@@ -26,6 +27,21 @@ export interface OutboxRow extends OutboxKey {
   /** Present only while the row needs someone: partition and sort key of the attention index. */
   readonly attention?: string;
   readonly attentionAt?: number;
+}
+
+/** Who still lacks a row's message: those that it names, else all of its route; nobody when it has no route here or cannot be read. */
+export function owedConsumers(topology: Topology, { owed, body }: Pick<OutboxRow, 'owed' | 'body'>): readonly string[] {
+  if (owed) return owed;
+  try {
+    return routeOf(topology, decodeEnvelope(body).type)?.consumers ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** Whether nothing but listeners lack a row's message, so that nothing need wait for it. */
+export function owedOnlyToListeners(topology: Topology, row: Pick<OutboxRow, 'owed' | 'body'>): boolean {
+  return onlyListeners(topology, owedConsumers(topology, row));
 }
 
 interface RowContext {

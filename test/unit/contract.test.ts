@@ -4,7 +4,7 @@ import { assertDurations, visibilityTimeoutSeconds } from '../../lambdas/contrac
 import { decodeEnvelope, encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
 import { classify, describeError, fingerprint, PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
 import { backoffSeconds, expectedReceives, ladderSeconds } from '../../lambdas/contract/core/retry-policy.ts';
-import { assertReceives, decodeMessage, defineTopology } from '../../lambdas/contract/core/routing.ts';
+import { assertReceives, decodeMessage, defineTopology, onlyListeners } from '../../lambdas/contract/core/routing.ts';
 import { shardOf } from '../../lambdas/contract/core/tables.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
@@ -39,7 +39,7 @@ describe('versions of a message', () => {
       2: ({ amount, ...data }: { amount: number }) => ({ ...data, cents: amount * 100 }),
     } as Record<number, (data: unknown) => unknown>,
   };
-  const policy = { batchSize: 1, maximumConcurrency: 2, maxReceiveCount: 30, idempotent: true };
+  const policy = { role: 'actor', batchSize: 1, maximumConcurrency: 2, maxReceiveCount: 30, idempotent: true } as const;
   const define = (upcasts: Record<number, (data: unknown) => unknown> | undefined) =>
     defineTopology({
       messages: { Paid: { ...definition, ...(upcasts ? { upcasts } : {}) } },
@@ -89,7 +89,7 @@ describe('messages', () => {
 });
 
 describe('the topology', () => {
-  const policy = { batchSize: 10, maximumConcurrency: 5, maxReceiveCount: 30, idempotent: false };
+  const policy = { role: 'actor', batchSize: 10, maximumConcurrency: 5, maxReceiveCount: 30, idempotent: false } as const;
   const messages = { Said: { version: 1, data: z.object({}) } };
 
   it('says everything that does not fit together', () => {
@@ -118,6 +118,13 @@ describe('the topology', () => {
     expect(expectedReceives(durations.prod.retry)).toBeGreaterThan(40);
     expect(() => assertReceives(low, 'prod', durations.prod.retry)).toThrow(/stage "prod"[^]*heard.maxReceiveCount \(30\)/);
     for (const stage of stageNames) expect(() => assertReceives(topology, stage, durations[stage].retry)).not.toThrow();
+  });
+
+  it('tells those who act from those who only listen', () => {
+    expect(onlyListeners(topology, ['order-view', 'notification'])).toBe(true);
+    expect(onlyListeners(topology, ['order-view', 'payment'])).toBe(false);
+    expect(onlyListeners(topology, [])).toBe(false);
+    expect(onlyListeners(topology, ['nobody'])).toBe(false);
   });
 
   it('has a function for every consumer', () => {

@@ -27,6 +27,11 @@ export interface Route<Consumer extends string = string> {
 
 /** How one consumer is fed. Sizes in messages; its times come from the stage's durations. */
 export interface ConsumerPolicy {
+  /**
+   * `actor`: the work goes on only when it has answered, so what it lacks holds its aggregate up. `listener`: it only wants to know (a read model,
+   * a mail), and nothing may wait for it: no deadline and no other consumer.
+   */
+  readonly role: 'actor' | 'listener';
   /** Messages per invocation, 1 to 10. */
   readonly batchSize: number;
   /** Upper bound of concurrent invocations for this queue (MaximumConcurrency, 2 to 1000). */
@@ -104,6 +109,11 @@ export function assertReceives(topology: Topology, stage: string, retry: RetryPo
 /** The route of a type that may come from outside; undefined when the type is not registered. */
 export function routeOf(topology: Topology, type: string): Route | undefined {
   return Object.hasOwn(topology.routes, type) ? topology.routes[type] : undefined;
+}
+
+/** Whether all of these consumers only listen; false when there is none. */
+export function onlyListeners(topology: Topology, consumers: readonly string[]): boolean {
+  return consumers.length > 0 && consumers.every((consumer) => topology.consumers[consumer]?.role === 'listener');
 }
 
 /** The types that a consumer gets, in the order of the routes. */

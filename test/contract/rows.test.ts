@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
+import { topology } from '../../lambdas/contract/routes.ts';
+import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
+import { newRow, owedOnlyToListeners, rowsOf } from '../../lambdas/kit/outbox.ts';
+import { aMessage, orderKeys, testWorld } from '../support/builders.ts';
+import { withStaleReads } from '../support/stale-reads.ts';
+import { startTables, type TestTables } from '../support/tables.ts';
+
+let tables: TestTables;
+let world: ReturnType<typeof testWorld>;
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.stop());
+beforeEach(async () => {
+  await tables.clear('outbox');
+  world = testWorld();
+});
+
+const placed = (changes: Partial<Envelope> = {}) =>
+  aMessage(
+    'OrderPlaced',
+    { ...orderKeys, currency: 'JPY', total: 1, items: [{ sku: 'a', qty: 1 }] },
+    { messageId: world.newId(), sequence: 1, ...changes },
+  );
+const sender = (database: TestTables['database']): CommitContext => ({
+  database,
+  outboxTable: 'outbox',
+  source: 'test',
+  outboxExpirySeconds: 3600,
+  world,
+});
+
+describe('the rows of an aggregate', () => {
+  it('are read with what was committed last', async () => {
+    const { database } = withStaleReads(tables);
+    const [first, second] = [placed({ sequence: 1 }), placed({ sequence: 2 })];
+    await commit(sender(database), [], [first]);
+    await commit(sender(database), [], [second]);
+    const rows = await rowsOf({ database, table: 'outbox' }, first.aggregateId);
+    expect(rows.map(({ messageId }) => messageId)).toContain(second.messageId);
+  });
+
+  it('are the newest ones, newest first', async () => {
+    const ids: string[] = [];
+    for (let i = 1; i <= 201; i++) {
+      const message = placed({ sequence: i });
+      ids.push(message.messageId);
+      await tables.put('outbox', { ...newRow(message, sender(tables.database)) });
+    }
+    const rows = await rowsOf({ database: tables.database, table: 'outbox' }, placed().aggregateId);
+    expect(rows.map(({ messageId }) => messageId)).toEqual(ids.slice(1).toReversed());
+  });
+});
+
+describe('a row is owed only to listeners', () => {
+  const row = (message: Envelope, owed?: string[]) => ({ ...newRow(message, sender(tables.database)), ...(owed ? { owed } : {}) });
+
+  it('when it names nobody else, or its route does not', () => {
+    const confirmed = aMessage('OrderConfirmed', { ...orderKeys, amount: 1, currency: 'JPY' });
+    expect(owedOnlyToListeners(topology, row(placed(), ['order-view']))).toBe(true);
+    expect(owedOnlyToListeners(topology, row(placed(), ['order-view', 'inventory']))).toBe(false);
+    expect(owedOnlyToListeners(topology, row(placed()))).toBe(false);
+    expect(owedOnlyToListeners(topology, row(confirmed))).toBe(true);
+  });
+
+  it('never when nobody knows to whom it goes', () => {
+    expect(owedOnlyToListeners(topology, row({ ...placed(), type: 'Nonsense' }))).toBe(false);
+    expect(owedOnlyToListeners(topology, { body: 'not json' })).toBe(false);
+  });
+});
