@@ -1,5 +1,5 @@
 import { GetCommand, QueryCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
-import type { Order } from '../lambdas/contract/order.ts';
+import { readOrder, type Order } from '../lambdas/contract/order.ts';
 import { tryUpdate } from '../lambdas/kit/aws.ts';
 import type { Target } from './target.ts';
 
@@ -38,7 +38,7 @@ export async function* eraseCustomer(target: Target, customerId: string, now: nu
 
 async function eraseOrder({ outputs, database }: Target, orderId: string, now: number): Promise<Erasure['outcome']> {
   const get = new GetCommand({ TableName: outputs['OrdersTableName'], Key: { orderId }, ConsistentRead: true });
-  const order = (await database.send(get)).Item as StoredOrder | undefined;
+  const order: StoredOrder | undefined = readOrder((await database.send(get)).Item);
   if (!order || order.step !== 'SETTLED' || order.openShard !== undefined) return 'open';
   if (order.erasedAt !== undefined) return 'was erased';
   const update = (table: string, change: Omit<UpdateCommandInput, 'TableName' | 'Key'>): Promise<boolean> =>

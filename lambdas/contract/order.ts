@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { toBase32 } from './core/base32.ts';
+import { PermanentError } from './core/errors.ts';
 
 /** What the customer is told. PENDING becomes exactly one of the others, once. */
 export const orderStatuses = ['PENDING', 'CONFIRMED', 'FAILED', 'CANCELLED'] as const;
@@ -108,6 +109,8 @@ export interface Order {
   readonly failure?: OrderFailure | undefined;
   /** Set when the customer called the order off and it was still possible: it will end CANCELLED. */
   readonly cancelled?: true | undefined;
+  /** By which the carrier knows the parcel; set when the order is confirmed. */
+  readonly trackingId?: string | undefined;
   /** How often the present step was asked again because nobody answered. */
   readonly nudges?: number | undefined;
   readonly groupId: string;
@@ -116,6 +119,22 @@ export interface Order {
   readonly placedAt: number;
   readonly updatedAt: number;
   readonly settledAt?: number | undefined;
+}
+
+const schemaVersion: Order['schemaVersion'] = 1;
+
+/**
+ * An item of the orders table as an order: whoever reads one reads it through here.
+ *
+ * @throws PermanentError when its shape is one that this code does not know
+ */
+export function readOrder(item: Readonly<Record<string, unknown>> | undefined): Order | undefined {
+  if (!item) return undefined;
+  if (item['schemaVersion'] !== schemaVersion) {
+    const [id, version] = [item['orderId'], item['schemaVersion']].map(String);
+    throw new PermanentError(`order ${id} has schema version ${version}; this code reads version ${schemaVersion}`);
+  }
+  return item as unknown as Order;
 }
 
 /** The end of a SHA-256 in base 32: 26 characters carry 130 bits. */

@@ -12,6 +12,8 @@ export interface MessageContext {
   readonly groupId: string;
   readonly correlationId: string;
   readonly causationId: string;
+  /** When what it tells of happened, in milliseconds since 1970; by default, when the message is made. */
+  readonly occurredAt?: number;
 }
 
 /** Makes messages of one service's types. */
@@ -46,7 +48,7 @@ export function messageMaker<Definitions extends MessageDefinitions>(
       correlationId: context.correlationId,
       causationId: context.causationId,
       traceparent: currentTraceparent(),
-      occurredAt: world.now(),
+      occurredAt: context.occurredAt ?? world.now(),
       data: parsed.data as typeof data,
     };
   };

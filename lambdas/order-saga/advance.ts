@@ -34,7 +34,8 @@ export async function advance(saga: Saga, load: () => Promise<Order>, input: Rep
     const order = await load();
     const decision = decide(order, input);
     if (decision.kind === 'ignore') return { order, moved: false, outcome: `ignored: ${decision.why}` };
-    const after = evolve(order, decision.transition, saga.store.world.now());
+    const now = saga.store.world.now();
+    const after = evolve(order, decision.transition, now);
     invariant(after.version === order.version + 1, 'a transition is one version');
     const message = saga.makeMessage(decision.transition.type, decision.transition.data, {
       aggregateId: order.orderId,
@@ -42,6 +43,7 @@ export async function advance(saga: Saga, load: () => Promise<Order>, input: Rep
       groupId: order.groupId,
       correlationId: order.correlationId,
       causationId,
+      occurredAt: now,
     });
     if (await commitTransition(saga.store, order, after, message)) {
       reportTransition(saga.telemetry, order, after, decision.transition);

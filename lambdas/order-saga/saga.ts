@@ -40,6 +40,7 @@ export type Transition = {
     /** Kept from the moment the order turns, through its compensation, to its end. */
     readonly failure?: OrderFailure;
     readonly cancelled?: true;
+    readonly trackingId?: string;
   };
 }[MessageType];
 
@@ -75,7 +76,7 @@ export function decide(order: Order, reply: Reply | Cancel | Tick): Decision {
     case 'PaymentDeclined':
       return when(order, 'CAPTURING_PAYMENT', reply, () => releaseStock(order, { code: 'PAYMENT_DECLINED', detail: reply.data.reason }));
     case 'ShipmentArranged':
-      return when(order, 'ARRANGING_SHIPMENT', reply, () => confirm(order));
+      return when(order, 'ARRANGING_SHIPMENT', reply, () => confirm(order, reply.data.trackingId));
     case 'ShipmentRejected':
       return when(order, 'ARRANGING_SHIPMENT', reply, () => refund(order, { code: 'UNDELIVERABLE', detail: reply.data.reason }));
     case 'PaymentRefunded':
@@ -90,7 +91,7 @@ export function decide(order: Order, reply: Reply | Cancel | Tick): Decision {
 }
 
 /** The order after a transition. Its version counts up by exactly one, as its message's sequence does. */
-export function evolve(order: Order, { step, status, failure, cancelled: calledOff }: Transition, now: number): Order {
+export function evolve(order: Order, { step, status, failure, cancelled: calledOff, trackingId }: Transition, now: number): Order {
   return {
     ...order,
     step,
@@ -98,6 +99,7 @@ export function evolve(order: Order, { step, status, failure, cancelled: calledO
     version: order.version + 1,
     failure: failure ?? order.failure,
     cancelled: calledOff ?? order.cancelled,
+    trackingId: trackingId ?? order.trackingId,
     nudges: step === order.step ? (order.nudges ?? 0) + 1 : 0,
     updatedAt: now,
     settledAt: step === 'SETTLED' ? now : order.settledAt,
@@ -130,12 +132,13 @@ function requestShipment(order: Order): Transition {
   };
 }
 
-function confirm(order: Order): Transition {
+function confirm(order: Order, trackingId: string): Transition {
   return {
     type: 'OrderConfirmed',
     data: { ...keysOf(order), ...amountOf(order), email: order.email },
     step: 'SETTLED',
     status: 'CONFIRMED',
+    trackingId,
   };
 }
 

@@ -1,7 +1,6 @@
 import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../contract/core/envelope.ts';
-import { PermanentError } from '../contract/core/errors.ts';
-import type { Order } from '../contract/order.ts';
+import { readOrder, type Order } from '../contract/order.ts';
 import { openShardName } from '../contract/tables.ts';
 import { tryUpdate } from '../kit/aws.ts';
 import { tryCommit, type CommitContext } from '../kit/commit.ts';
@@ -11,10 +10,7 @@ export type SagaStore = CommitContext & { readonly ordersTable: string };
 /** @throws PermanentError when the order's shape is one that this code does not know */
 export async function findOrder(store: SagaStore, orderId: string): Promise<Order | undefined> {
   const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
-  if (Item && Item['schemaVersion'] !== 1) {
-    throw new PermanentError(`order ${orderId} has schema version ${String(Item['schemaVersion'])}; this code reads version 1`);
-  }
-  return Item as Order | undefined;
+  return readOrder(Item);
 }
 
 /**
@@ -34,6 +30,7 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
         'SET #status = :status, step = :step, version = :next, updatedAt = :updatedAt',
         ...(after.failure ? [', failure = :failure'] : []),
         ...(after.cancelled ? [', cancelled = :cancelled'] : []),
+        ...(after.trackingId === undefined ? [] : [', trackingId = :trackingId']),
         ...(nudged ? [', nudges = :nudges'] : []),
         ...(settled ? [', settledAt = :settledAt'] : []),
       ].join(''),
@@ -47,6 +44,7 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
         ':updatedAt': after.updatedAt,
         ...(after.failure ? { ':failure': after.failure } : {}),
         ...(after.cancelled ? { ':cancelled': true } : {}),
+        ...(after.trackingId === undefined ? {} : { ':trackingId': after.trackingId }),
         ...(nudged ? { ':nudges': after.nudges } : {}),
         ...(settled ? { ':settledAt': after.settledAt } : {}),
       },

@@ -1,7 +1,7 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { PermanentError, TransientError } from '../contract/core/errors.ts';
 import { conditionFailed, type Database } from '../kit/aws.ts';
-import type { Order } from '../contract/order.ts';
+import { readOrder } from '../contract/order.ts';
 import { viewOf, type ViewChange } from './view.ts';
 
 export interface ViewStore {
@@ -31,8 +31,9 @@ export async function applyChange(store: ViewStore, change: ViewChange): Promise
  */
 export async function repair(store: ViewStore, orderId: string): Promise<'repaired' | 'duplicate'> {
   const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
-  if (!Item) throw new PermanentError(`there is no order ${orderId}`);
-  const change = viewOf(Item as unknown as Order);
+  const order = readOrder(Item);
+  if (!order) throw new PermanentError(`there is no order ${orderId}`);
+  const change = viewOf(order);
   const stored = await write(store, change, 'attribute_not_exists(#sequence) OR #sequence < :sequence');
   return stored === undefined ? 'repaired' : 'duplicate';
 }

@@ -46,6 +46,7 @@ export function createHandler(environment: Environment<'place-order'>, connectio
       groupId: order.groupId,
       correlationId: order.correlationId,
       causationId: request.correlationId,
+      occurredAt: order.updatedAt,
     });
     const acceptance = await acceptOrder(store, order, requestHash(received), message);
     if (acceptance === 'key-reused') {

@@ -1,5 +1,5 @@
 import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Order } from '../contract/order.ts';
+import { readOrder, type Order } from '../contract/order.ts';
 import type { Database } from '../kit/aws.ts';
 import type { OutboxRow } from '../kit/outbox.ts';
 import type { ViewItem } from './answers.ts';
@@ -13,7 +13,7 @@ export interface QueryStore {
 
 export async function findOrder(store: QueryStore, orderId: string): Promise<Order | undefined> {
   const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
-  return Item as Order | undefined;
+  return readOrder(Item);
 }
 
 /** The oldest messages of an order; an order has far fewer unless it was mended many times. */
