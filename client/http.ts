@@ -61,14 +61,13 @@ export interface Call {
 }
 
 /**
- * Sends a call, and again while that may help: after 429, after 5xx, and when no answer came. Every operation may be repeated: a placement keeps
- * its Idempotency-Key. Only a call with If-Match is not repeated when it may have worked: its own success would refuse it.
+ * Sends a call, and again while that may help: after 429, after 5xx, and when no answer came. Every operation may be repeated: what sets or places
+ * something keeps its Idempotency-Key.
  *
  * @throws ApiProblem for an answer of 400 and above, and what `fetch` threw, from the last try
  */
 export async function send(options: ClientOptions, call: Call): Promise<Answer<number, unknown>> {
   const { attempts = 4, backoffMs = 200, pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)) } = options;
-  const conditional = call.headers?.['if-match'] !== undefined;
   for (let attempt = 1; ; attempt++) {
     let answer: Answer<number, unknown> | undefined;
     let failure: unknown;
@@ -79,8 +78,7 @@ export async function send(options: ClientOptions, call: Call): Promise<Answer<n
     }
     if (answer && answer.status < 400) return answer;
     const problem = answer && new ApiProblem(answer.status, (answer.body ?? {}) as Record<string, unknown>);
-    const nothingChanged = answer?.status === 429 || problem?.type === 'urn:problem:try-again';
-    const mayHelp = nothingChanged || (!conditional && (answer === undefined || answer.status >= 500));
+    const mayHelp = answer === undefined || answer.status === 429 || answer.status >= 500;
     if (!mayHelp || attempt >= attempts) throw problem ?? failure;
     const asked = Number(answer?.headers.get('retry-after') ?? 0) * 1000;
     await pause(Math.max(Number.isFinite(asked) ? asked : 0, Math.random() * backoffMs * 2 ** (attempt - 1)));

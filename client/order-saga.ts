@@ -220,6 +220,8 @@ export class OrderSagaClient {
 
   /** Set what is free to sell. `PUT /admin/stock/{sku}` */
   putStock(sku: string, body: StockSetting, options: CallOptions & {
+    /** The same for each repetition of a request. A repetition of the last setting changes nothing and is answered with the level as it is now. Without a key, or after another setting, a repetition sets again. */
+    readonly idempotencyKey?: string;
     /** Only if the stock still has this ETag; `*`: only if the SKU exists. */
     readonly ifMatch?: string;
   } = {}): Promise<Answer<200, StockLevel>> {
@@ -227,7 +229,7 @@ export class OrderSagaClient {
       method: 'PUT',
       path: `/admin/stock/${encodeURIComponent(sku)}`,
       body,
-      headers: { 'if-match': options.ifMatch, 'x-correlation-id': options.correlationId },
+      headers: { 'idempotency-key': options.idempotencyKey ?? crypto.randomUUID(), 'if-match': options.ifMatch, 'x-correlation-id': options.correlationId },
     }) as Promise<Answer<200, StockLevel>>;
   }
 

@@ -56,9 +56,9 @@ function methodOf(document: OpenApiDocument, method: string, path: string, opera
     ...(query.length === 0 ? [] : [`query: {\n${fields(query, String)}  } = {}`]),
     headers.length === 0 ? 'options: CallOptions = {}' : `options: CallOptions & {\n${fields(headers, camelCase)}  } = {}`,
   ];
-  // One key for all tries of a call: that is what makes them one order.
-  const valueOf = ({ name, required }: (typeof headers)[number]): string =>
-    `options.${camelCase(name)}${required ? ' ?? crypto.randomUUID()' : ''}`;
+  // One key for all tries of a call: that is what makes them one order, or one setting.
+  const valueOf = ({ name }: (typeof headers)[number]): string =>
+    `options.${camelCase(name)}${name === 'Idempotency-Key' ? ' ?? crypto.randomUUID()' : ''}`;
   const sent = [
     ...headers.map((parameter) => `'${parameter.name.toLowerCase()}': ${valueOf(parameter)}`),
     `'x-correlation-id': options.correlationId`,

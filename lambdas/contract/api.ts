@@ -311,6 +311,12 @@ export const operations = {
     summary: 'Set what is free to sell',
     path: skuPath,
     headers: {
+      'Idempotency-Key': {
+        description:
+          'The same for each repetition of a request. A repetition of the last setting changes nothing and is answered with the level as it is now. Without a key, or after another setting, a repetition sets again.',
+        schema: idempotencyKeySchema,
+        example: 'stocktaking-17',
+      },
       'If-Match': {
         description: 'Only if the stock still has this ETag; `*`: only if the SKU exists.',
         schema: ifMatchSchema,
@@ -326,7 +332,7 @@ export const operations = {
         headers: { ETag: etag },
       },
     },
-    problems: [problems.malformedBody, problems.stockChanged, problems.bodyTooLarge, problems.unsupportedMediaType],
+    problems: [problems.malformedBody, problems.stockChanged, problems.bodyTooLarge, problems.unsupportedMediaType, problems.keyReused],
   },
   getHealth: {
     route: 'GET /health',

@@ -28,6 +28,10 @@ export const limits = {
   lines: 40,
   /** Request body, in bytes. */
   bodyBytes: 64 * 1024,
+  /** Pieces of one SKU that can be set as free to sell. */
+  piecesAvailable: 10 ** 12,
+  /** Pieces of one SKU that orders may hold when it is set: both together stay far below 2⁵³, from where on sums are not exact. */
+  piecesHeld: 10 ** 15,
 } as const;
 
 /** Stock keeping unit: an identifier, so plain ASCII. */

@@ -25,7 +25,7 @@ export const problems = {
     slug: 'idempotency-key-reused',
     status: 422,
     title: 'The Idempotency-Key was used for another request',
-    meaning: 'The key belongs to an order with another body. Use a new key for a new order.',
+    meaning: 'The key belongs to a request with another body. Use a new key for a new request.',
   },
   skuNotFound: {
     slug: 'sku-not-found',

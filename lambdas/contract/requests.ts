@@ -44,7 +44,7 @@ export const listQuerySchema = z.strictObject({
 
 /** Body of PUT /admin/stock/{sku}. */
 export const stockSchema = z.strictObject({
-  available: z.int().min(0).describe('Pieces that are free to sell. What orders hold is not touched.'),
+  available: z.int().min(0).max(limits.piecesAvailable).describe('Pieces that are free to sell. What orders hold is not touched.'),
 });
 
 /** If-Match of PUT /admin/stock/{sku}: the ETag that the stock must still have, or `*` for any stock at all. */

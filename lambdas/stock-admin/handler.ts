@@ -1,7 +1,8 @@
+import { assertNever } from '../contract/core/errors.ts';
 import type { Environment } from '../contract/functions.ts';
 import { limits, skuSchema } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { ifMatchSchema, stockSchema } from '../contract/requests.ts';
+import { idempotencyKeySchema, ifMatchSchema, stockSchema } from '../contract/requests.ts';
 import type { StockAnswer } from '../contract/api.ts';
 import {
   createHttpHandler,
@@ -35,6 +36,13 @@ function expectedVersion(header: string | undefined): number | 'any' | undefined
   return parsed.data === '*' ? 'any' : Number(parsed.data.slice(1, -1));
 }
 
+function idempotencyKey(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const parsed = idempotencyKeySchema.safeParse(header);
+  if (!parsed.success) throw invalid(fieldProblems(parsed.error, 'header:idempotency-key'));
+  return parsed.data;
+}
+
 export function createHandler(environment: Environment<'stock-admin'>, connections: Connections) {
   const { telemetry, world, faults, database } = connections;
   const store: StockStore = { database, table: environment.INVENTORY_TABLE };
@@ -49,11 +57,27 @@ export function createHandler(environment: Environment<'stock-admin'>, connectio
   const putStock: HttpHandler = async (request) => {
     const sku = skuOf(request);
     const { value } = readJson(request, stockSchema, limits.bodyBytes);
-    const level = await setStock(store, sku, value.available, expectedVersion(request.headers['if-match']));
-    if (!level) {
-      throw new Problem(problems.stockChanged, { detail: 'header:if-match: the stock has changed since; read it again' });
+    const set = await setStock(store, sku, {
+      available: value.available,
+      expected: expectedVersion(request.headers['if-match']),
+      // Of a caller who gives none, at least the SDK's own second try is recognised.
+      token: idempotencyKey(request.headers['idempotency-key']) ?? world.newId(),
+    });
+    switch (set.outcome) {
+      case 'set':
+      case 'set before':
+        return stockAnswer(sku, set.level, set.outcome);
+      case 'changed':
+        throw new Problem(problems.stockChanged, { detail: 'header:if-match: the stock has changed since; read it again' });
+      case 'key-reused':
+        throw new Problem(problems.keyReused, {
+          fields: [{ field: 'header:idempotency-key', message: 'belongs to a request that set another number' }],
+        });
+      case 'too much held':
+        throw invalid([{ field: 'path:sku', message: `orders hold more than ${limits.piecesHeld} pieces of it` }]);
+      default:
+        return assertNever(set, 'outcome of setting stock');
     }
-    return stockAnswer(sku, level, 'set');
   };
 
   return createHttpHandler({

@@ -16,7 +16,6 @@ import { applyChange, repair } from '../../lambdas/order-view/store.ts';
 import { changeOf } from '../../lambdas/order-view/view.ts';
 import { acceptOrder } from '../../lambdas/place-order/store.ts';
 import { listOrders } from '../../lambdas/query-orders/store.ts';
-import { setStock } from '../../lambdas/stock-admin/store.ts';
 import { aMessage, anOrder, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
 
@@ -413,7 +412,6 @@ describe('inventory', () => {
   beforeEach(async () => {
     inventory = { store: { ...commits, inventoryTable: 'inventory' }, makeMessage };
     orderId = anOrder().orderId;
-    for (const sku of ['a', 'b']) await setStock({ database: tables.database, table: 'inventory' }, sku, 5, undefined);
     for (const sku of ['a', 'b']) await tables.put('inventory', { pk: `sku#${sku}`, available: 5, reserved: 0, version: 1 });
   });
   const placed = (items: { sku: string; qty: number }[]) =>
