@@ -97,8 +97,8 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
     onFailure: failures === undefined ? undefined : { endpoint: sqs, queueUrl: queueUrlOf(values, failures, id) },
     pool,
     faults,
-    checkpoint: checkpoints.get(arn),
-    onCheckpoint: (sequence) => checkpoints.set(arn, sequence),
+    position: checkpoints.get(arn),
+    onPosition: (position) => checkpoints.set(arn, position),
     onProblem,
   });
   return () => source.stop();
