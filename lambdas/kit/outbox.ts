@@ -19,6 +19,8 @@ export interface OutboxRow extends OutboxKey {
   /** How often somebody who missed its effect made it due for the relay. */
   readonly resends?: number;
   readonly sentAt?: number;
+  /** When the last of its actors got it, if a listener still lacked it then. */
+  readonly handedAt?: number;
   readonly lastError?: string;
   /** Consumers that still lack this message; absent means all of its route. */
   readonly owed?: readonly string[];
@@ -150,7 +152,7 @@ export async function markSent(context: OutboxContext, row: OutboxRow): Promise<
 export async function markFailed(
   context: OutboxContext,
   row: OutboxRow,
-  failure: { owed: readonly string[]; error: string; counts: boolean },
+  failure: { owed: readonly string[]; error: string; counts: boolean; handed?: boolean },
   owner?: string,
 ): Promise<RowStatus> {
   const attempts = (row.attempts ?? 0) + (failure.counts ? 1 : 0);
@@ -161,6 +163,7 @@ export async function markFailed(
       attempts,
       owed: [...failure.owed],
       lastError: failure.error.slice(0, 300),
+      ...(failure.handed && row.handedAt === undefined ? { handedAt: context.world.now() } : {}),
       attention: attention(row, 'due'),
       attentionAt: context.world.now() + ladderSeconds(context.relay, Math.max(1, attempts)) * 1000,
     },

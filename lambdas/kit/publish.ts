@@ -1,7 +1,7 @@
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { describeError } from '../contract/core/errors.ts';
-import { decodeMessage, routeOf, type Topology } from '../contract/core/routing.ts';
+import { decodeMessage, onlyListeners, routeOf, type Topology } from '../contract/core/routing.ts';
 import type { Queues } from './aws.ts';
 import type { OutboxRow } from './outbox.ts';
 
@@ -16,13 +16,13 @@ export interface PublishContext {
   readonly queueUrls: Readonly<Record<string, string>>;
 }
 
-/** What became of one row. */
+/** What became of one row. `handed`: all actors have it, only listeners lack it. */
 export type Delivery =
   | { readonly outcome: 'sent' }
   /** Some queue refused this very message; the others have it. */
-  | { readonly outcome: 'refused'; readonly owed: readonly string[]; readonly error: string }
+  | { readonly outcome: 'refused'; readonly owed: readonly string[]; readonly error: string; readonly handed: boolean }
   /** A whole call failed: not this row's fault. */
-  | { readonly outcome: 'unavailable'; readonly owed: readonly string[]; readonly error: string }
+  | { readonly outcome: 'unavailable'; readonly owed: readonly string[]; readonly error: string; readonly handed: boolean }
   /** It can never be sent: its type is not registered, or its body is malformed. */
   | { readonly outcome: 'unroutable'; readonly error: string };
 
@@ -78,7 +78,12 @@ export async function deliver(context: PublishContext, rows: readonly OutboxRow[
     if (failed.length === 0) return { outcome: 'sent' };
     const owed = failed.map((failure) => failure.consumer);
     const error = failed.map((failure) => `${failure.consumer}: ${failure.error}`).join('; ');
-    return { outcome: failed.some((failure) => failure.whole) ? 'unavailable' : 'refused', owed, error };
+    return {
+      outcome: failed.some((failure) => failure.whole) ? 'unavailable' : 'refused',
+      owed,
+      error,
+      handed: onlyListeners(context.topology, owed),
+    };
   });
 }
 

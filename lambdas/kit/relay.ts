@@ -54,8 +54,8 @@ async function relayRow(outbox: OutboxContext, publish: PublishContext, row: Out
       return;
     case 'refused':
     case 'unavailable': {
-      const { owed, error, outcome } = delivery!;
-      const status = await markFailed(outbox, row, { owed, error, counts: outcome === 'refused' }, owner);
+      const { owed, error, handed, outcome } = delivery!;
+      const status = await markFailed(outbox, row, { owed, error, handed, counts: outcome === 'refused' }, owner);
       outbox.telemetry.count(status === 'DEAD' ? coreMetrics.rowsDead : coreMetrics.rowsFailed, 1);
     }
   }

@@ -1,11 +1,10 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { ladderSeconds, type NudgePolicy } from '../contract/core/retry-policy.ts';
 import { decodeEnvelope } from '../contract/core/envelope.ts';
-import { routeOf } from '../contract/core/routing.ts';
 import type { Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
-import { requeue, rowsOf, type OutboxContext, type OutboxRow } from '../kit/outbox.ts';
+import { owedConsumers, owedOnlyToListeners, requeue, rowsOf, type OutboxContext, type OutboxRow } from '../kit/outbox.ts';
 import { closeOrder, type SagaStore } from './store.ts';
 
 export interface Closing {
@@ -47,7 +46,7 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
     if (row.status === 'PENDING') {
       // The stream never delivered it.
       waiting = true;
-      owed.push({ row, consumers: consumersOf(row) });
+      owed.push({ row, consumers: owedConsumers(topology, row) });
       continue;
     }
     const { sequence = 0 } = decodeEnvelope(row.body);
@@ -76,28 +75,29 @@ export async function close(closing: Closing, order: Order): Promise<'closed' | 
   return sent > 0 ? 'sent again' : 'waiting';
 }
 
-/** All consumers of a row's route; none for a row that the relay will find unroutable and mark DEAD. */
-function consumersOf({ body }: OutboxRow): readonly string[] {
-  try {
-    return routeOf(topology, decodeEnvelope(body).type)?.consumers ?? [];
-  } catch {
-    return [];
-  }
-}
-
 /**
  * What stands between an order whose deadline has passed and its being asked again: messages of it that the stream never delivered go out
  * through the relay first, and the wait counts from when the last one was sent. So an outage of our own delivery neither multiplies
- * questions nor gives up orders that nobody could have answered.
+ * questions nor gives up orders that nobody could have answered. What only listeners lack holds nothing up: they answer no question.
  *
- * @returns when the order's newest message was sent, in milliseconds since 1970, or undefined while some are not
+ * @returns when the order's newest message reached those who act on it, in milliseconds since 1970, or undefined while some did not
  */
 export async function lastSent({ outbox }: Closing, order: Order): Promise<number | undefined> {
   const rows = await rowsOf(outbox, order.orderId);
   const pending = rows.filter(({ status }) => status === 'PENDING');
-  for (const row of pending) await requeue(outbox, row, consumersOf(row), 'its deadline has passed and it was not sent');
-  if (pending.length > 0 || rows.some(({ status }) => status === 'FAILED' || status === 'SENDING')) return undefined;
-  return Math.max(0, ...rows.map(({ sentAt = 0 }) => sentAt));
+  for (const row of pending) await requeue(outbox, row, owedConsumers(topology, row), 'its deadline has passed and it was not sent');
+  const relayed = rows.filter(({ status }) => status === 'FAILED' || status === 'SENDING');
+  if (pending.length > 0 || !relayed.every((row) => owedOnlyToListeners(topology, row))) return undefined;
+  return Math.max(0, ...rows.map(handedOver));
+}
+
+/**
+ * When those who act on a message got it; 0 for one that was given up. While a listener lacks it, it has no `sentAt`; and the listener's own delay,
+ * which ends with a late one, is not the actor's. A row that says nothing else was at least committed: that is early, so the question may be
+ * repeated early, which is answered from the record.
+ */
+function handedOver({ status, handedAt, sentAt, committedAt }: OutboxRow): number {
+  return handedAt ?? sentAt ?? (status === 'DEAD' ? 0 : committedAt);
 }
 
 async function echoesOf({ store, outbox, orderViewTable, notificationsTable }: Closing, order: Order): Promise<Echoes> {
