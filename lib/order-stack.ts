@@ -195,6 +195,7 @@ export class OrderStack extends Stack {
       consumers,
       publisher,
       relay,
+      sweep,
       streamFailures: outbox.streamFailures,
       functions: [
         placeOrder,

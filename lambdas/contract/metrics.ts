@@ -9,7 +9,7 @@ export const metrics = {
   settleTime: { name: 'SettleTime', unit: 'Milliseconds' },
   ordersConfirmed: { name: 'OrdersConfirmed', unit: 'Count' },
   ordersCancelled: { name: 'OrdersCancelled', unit: 'Count' },
-  /** With dimension `code`: one of the failure codes. */
+  /** All, and once more with a dimension `code` beside the others: one of the failure codes. */
   ordersFailed: { name: 'OrdersFailed', unit: 'Count' },
   ordersClosed: { name: 'OrdersClosed', unit: 'Count' },
   /** Steps asked again or given up by the sweep. */

@@ -5,8 +5,9 @@ import { createTelemetry } from '../kit/telemetry.ts';
 import { systemWorld } from '../kit/world.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('health', functions.health), {
-  telemetry: createTelemetry('health'),
+const environment = readEnvironment('health', functions.health);
+export const handler = createHandler(environment, {
+  telemetry: createTelemetry('health', environment.STAGE),
   world: systemWorld,
   faults: injectedFaults(systemWorld),
 });

@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('inventory', functions.inventory), connectWithQueues('inventory'));
+const environment = readEnvironment('inventory', functions.inventory);
+export const handler = createHandler(environment, connectWithQueues('inventory', environment));

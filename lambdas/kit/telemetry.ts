@@ -13,16 +13,19 @@ export interface Telemetry {
   error(message: string, fields: Fields): void;
   /** Adds a value to a metric of this function, written with the invocation's other values at its end. */
   count(metric: MetricDefinition, value: number): void;
-  /** A value with dimensions of its own, written at once. */
+  /**
+   * A value with dimensions beside the common ones, written at once. It is counted without them too, so that an alarm on the total
+   * need not know every value that a dimension may have.
+   */
   countBy(metric: MetricDefinition, value: number, dimensions: Readonly<Record<string, string>>): void;
   /** Writes the collected metrics as one line of CloudWatch's embedded metric format. */
   flush(): void;
 }
 
-/** Powertools Logger and Metrics under one service name: the function's. */
-export function createTelemetry(service: string): Telemetry {
+/** Powertools Logger and Metrics under one service name, the function's; metrics carry the stage as well. */
+export function createTelemetry(service: string, stage: string): Telemetry {
   const logger = new Logger({ serviceName: service });
-  const metrics = new Metrics({ namespace: metricNamespace, serviceName: service });
+  const metrics = new Metrics({ namespace: metricNamespace, serviceName: service, defaultDimensions: { stage } });
   return {
     info: (message, fields) => logger.info(message, { ...fields }),
     warn: (message, fields) => logger.warn(message, { ...fields }),
@@ -32,6 +35,7 @@ export function createTelemetry(service: string): Telemetry {
       const single = metrics.singleMetric();
       for (const [name, text] of Object.entries(dimensions)) single.addDimension(name, text);
       single.addMetric(metric.name, MetricUnit[metric.unit], value);
+      metrics.addMetric(metric.name, MetricUnit[metric.unit], value);
     },
     flush: () => {
       if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();

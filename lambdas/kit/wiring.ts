@@ -27,14 +27,19 @@ export interface QueueConnections extends Connections {
   readonly queues: Queues;
 }
 
+/** The variable that deploy time gives to every function. */
+interface FunctionEnvironment {
+  readonly STAGE: string;
+}
+
 /** Connects a function to the real world, once, while its environment initialises. */
-export function connect(name: string): Connections {
-  return { name, telemetry: createTelemetry(name), world: systemWorld, faults: injectedFaults(systemWorld), ...connectDatabase() };
+export function connect(name: string, { STAGE: stage }: FunctionEnvironment): Connections {
+  return { name, telemetry: createTelemetry(name, stage), world: systemWorld, faults: injectedFaults(systemWorld), ...connectDatabase() };
 }
 
 /** As `connect`; apart from it, so that the bundles of functions without queues do without the SQS client. */
-export function connectWithQueues(name: string): QueueConnections {
-  return { ...connect(name), queues: connectQueues() };
+export function connectWithQueues(name: string, environment: FunctionEnvironment): QueueConnections {
+  return { ...connect(name, environment), queues: connectQueues() };
 }
 
 /** The variables that deploy time gives to every sender (`senderEnvironment` of the Outbox construct). */

@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('notification', functions.notification), connectWithQueues('notification'));
+const environment = readEnvironment('notification', functions.notification);
+export const handler = createHandler(environment, connectWithQueues('notification', environment));

@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connect } from '../kit/wiring.ts';
 import { createHandler } from './cancel-handler.ts';
 
-export const handler = createHandler(readEnvironment('order-cancel', functions['order-cancel']), connect('order-cancel'));
+const environment = readEnvironment('order-cancel', functions['order-cancel']);
+export const handler = createHandler(environment, connect('order-cancel', environment));

@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('order-saga', functions['order-saga']), connectWithQueues('order-saga'));
+const environment = readEnvironment('order-saga', functions['order-saga']);
+export const handler = createHandler(environment, connectWithQueues('order-saga', environment));

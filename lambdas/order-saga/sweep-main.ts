@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connect } from '../kit/wiring.ts';
 import { createHandler } from './sweep-handler.ts';
 
-export const handler = createHandler(readEnvironment('order-sweep', functions['order-sweep']), connect('order-sweep'));
+const environment = readEnvironment('order-sweep', functions['order-sweep']);
+export const handler = createHandler(environment, connect('order-sweep', environment));

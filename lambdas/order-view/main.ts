@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('order-view', functions['order-view']), connectWithQueues('order-view'));
+const environment = readEnvironment('order-view', functions['order-view']);
+export const handler = createHandler(environment, connectWithQueues('order-view', environment));

@@ -3,7 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(
-  readEnvironment('outbox-publisher', functions['outbox-publisher']),
-  connectWithQueues('outbox-publisher'),
-);
+const environment = readEnvironment('outbox-publisher', functions['outbox-publisher']);
+export const handler = createHandler(environment, connectWithQueues('outbox-publisher', environment));

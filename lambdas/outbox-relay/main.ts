@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('outbox-relay', functions['outbox-relay']), connectWithQueues('outbox-relay'));
+const environment = readEnvironment('outbox-relay', functions['outbox-relay']);
+export const handler = createHandler(environment, connectWithQueues('outbox-relay', environment));

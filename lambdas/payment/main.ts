@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('payment', functions.payment), connectWithQueues('payment'));
+const environment = readEnvironment('payment', functions.payment);
+export const handler = createHandler(environment, connectWithQueues('payment', environment));

@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connect } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('place-order', functions['place-order']), connect('place-order'));
+const environment = readEnvironment('place-order', functions['place-order']);
+export const handler = createHandler(environment, connect('place-order', environment));

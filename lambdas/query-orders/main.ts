@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connect } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('query-orders', functions['query-orders']), connect('query-orders'));
+const environment = readEnvironment('query-orders', functions['query-orders']);
+export const handler = createHandler(environment, connect('query-orders', environment));

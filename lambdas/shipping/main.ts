@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connectWithQueues } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('shipping', functions.shipping), connectWithQueues('shipping'));
+const environment = readEnvironment('shipping', functions.shipping);
+export const handler = createHandler(environment, connectWithQueues('shipping', environment));

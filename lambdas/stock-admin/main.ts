@@ -3,4 +3,5 @@ import { readEnvironment } from '../kit/env.ts';
 import { connect } from '../kit/wiring.ts';
 import { createHandler } from './handler.ts';
 
-export const handler = createHandler(readEnvironment('stock-admin', functions['stock-admin']), connect('stock-admin'));
+const environment = readEnvironment('stock-admin', functions['stock-admin']);
+export const handler = createHandler(environment, connect('stock-admin', environment));

@@ -11,12 +11,13 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { metrics } from '../../lambdas/contract/metrics.ts';
 import { failureCodes } from '../../lambdas/contract/order.ts';
-import { emitted, type Observed } from './observed.ts';
+import { emittedOn, type Observed } from './observed.ts';
 
 const minute = { period: Duration.minutes(1) };
 
 /** One page that answers, from top to bottom: do customers get answers, is anything stuck, and where. */
-export function addDashboard(stack: Stack, { consumers, publisher, functions, api }: Observed): void {
+export function addDashboard(stack: Stack, { consumers, publisher, functions, api, stage }: Observed): void {
+  const emitted = emittedOn(stage.name);
   const dashboard = new Dashboard(stack, 'Dashboard', { periodOverride: PeriodOverride.AUTO, defaultInterval: Duration.hours(3) });
   const row = (...widgets: IWidget[]): void => dashboard.addWidgets(...widgets);
   const graph = (title: string, left: IMetric[], width = 8): GraphWidget => new GraphWidget({ title, left, width, height: 6 });

@@ -1,12 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { operations } from '../../lambdas/contract/api.ts';
-import { failureCodes } from '../../lambdas/contract/order.ts';
-import { metrics } from '../../lambdas/contract/metrics.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { stageNames, type StageName } from '../../lambdas/contract/stages.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
@@ -15,51 +11,18 @@ import { bundleFile } from '../../lib/bundle.ts';
 import { orderApp } from '../../lib/app.ts';
 import { Outbox } from '../../lib/constructs/outbox.ts';
 import { stages } from '../../lib/stage-config.ts';
+import { logicalId, prodContext, templates, type Resource, type Resources } from '../support/templates.ts';
 
-/** A resource as a template has it; its shape is what the tests are about. */
-// oxlint-disable-next-line typescript/no-explicit-any
-type Resource = { Type: string; Properties: any; DeletionPolicy?: string };
+const { outdir, synthesize, resourcesOf, ofType, functionNamed } = templates();
 
-const outdir = mkdtempSync(join(tmpdir(), 'order-saga-infra-'));
-const providers = {
-  paymentUrl: 'https://pay.example',
-  paymentSecretId: 'pay/token',
-  carrierUrl: 'https://ship.example',
-  emailSender: 'shop@example.com',
-  alarmEmail: 'ops@example.com',
-};
-const synthesized = new Map<StageName, Record<string, Resource>>();
-
-function synthesize(stage: StageName, context: Record<string, unknown> = {}, nag = false): Record<string, Resource> {
-  const { app, stack } = orderApp({
-    outdir: join(outdir, `${stage}-${Object.keys(context).join('-')}`),
-    nag,
-    context: { stage, ...context },
-  });
-  app.synth();
-  return Template.fromStack(stack).toJSON()['Resources'] as Record<string, Resource>;
-}
-
-beforeAll(() => {
-  for (const stage of stageNames) synthesized.set(stage, synthesize(stage, stage === 'prod' ? providers : {}));
-});
-afterAll(() => rmSync(outdir, { recursive: true, force: true }));
-
-const ofType = (type: string, stage: StageName = 'dev'): [string, Resource][] =>
-  Object.entries(synthesized.get(stage)!).filter(([, resource]) => resource.Type === type);
-const logicalId = (value: unknown): string => {
-  const found = /"(?:Ref|Fn::GetAtt)":\[?"(\w+)"/.exec(JSON.stringify(value));
-  if (!found) throw new Error(`no reference in ${JSON.stringify(value)}`);
-  return found[1]!;
-};
-const functionNamed = (name: string, stage: StageName = 'dev'): [string, Resource] =>
-  ofType('AWS::Lambda::Function', stage).find(([, { Properties }]) => Properties.Environment.Variables.POWERTOOLS_SERVICE_NAME === name)!;
+// The folder of dev's bundles is read below.
+beforeAll(() => void resourcesOf('dev'));
 
 describe('the stack', () => {
   it.each(stageNames)('passes the offline validator and cdk-nag for %s', (stage) => {
     process.env['CDK_VALIDATION'] = 'true';
     try {
-      expect(() => synthesize(stage, { ...(stage === 'prod' ? providers : {}), checked: 'yes' }, true)).not.toThrow();
+      expect(() => synthesize(stage, { ...(stage === 'prod' ? prodContext : {}), checked: 'yes' }, true)).not.toThrow();
     } finally {
       process.env['CDK_VALIDATION'] = 'false';
     }
@@ -102,7 +65,7 @@ describe('the stack', () => {
       FAULT_DELAY_MS: '500',
     });
     expect(Object.keys(variables({})).filter((name) => name.startsWith('FAULT'))).toEqual([]);
-    expect(() => synthesize('prod', { ...providers, faults: 'payment.failRate=0.3' })).toThrow(/prod takes no faults/);
+    expect(() => synthesize('prod', { ...prodContext, faults: 'payment.failRate=0.3' })).toThrow(/prod takes no faults/);
     expect(() => synthesize('dev', { faults: 'payment.throttleRate=1' })).toThrow(/payment.throttleRate is made by the local runtime/);
     expect(() => synthesize('dev', { faults: 'nobody.failRate=1' })).toThrow(/faults.nobody: no such function/);
   });
@@ -110,7 +73,7 @@ describe('the stack', () => {
   it('keeps guests out everywhere but on a laptop', () => {
     for (const stage of stageNames)
       expect(functionNamed('place-order', stage)[1].Properties.Environment.Variables.ALLOW_GUEST).toBe('false');
-    expect(() => synthesize('prod', { ...providers, local: 'open' })).toThrow(/local=open: prod is not for a laptop/);
+    expect(() => synthesize('prod', { ...prodContext, local: 'open' })).toThrow(/local=open: prod is not for a laptop/);
   });
 });
 
@@ -182,7 +145,7 @@ describe('tables', () => {
   });
 
   it('of the sandbox exist only where a sandbox is used', () => {
-    const ledgers = (stage: StageName) => Object.keys(synthesized.get(stage)!).filter((id) => id.startsWith('SandboxLedger'));
+    const ledgers = (stage: StageName) => Object.keys(resourcesOf(stage)).filter((id) => id.startsWith('SandboxLedger'));
     expect(ledgers('dev')).toHaveLength(1);
     expect(ledgers('prod')).toHaveLength(0);
   });
@@ -196,8 +159,8 @@ describe('consumers', () => {
     const [, mapping] = ofType('AWS::Lambda::EventSourceMapping').find(
       ([, { Properties }]) => logicalId(Properties.FunctionName) === functionId,
     )!;
-    const queue = synthesized.get('dev')![logicalId(mapping.Properties.EventSourceArn)]!;
-    const dlq = synthesized.get('dev')![logicalId(queue.Properties.RedrivePolicy.deadLetterTargetArn)]!;
+    const queue = resourcesOf('dev')[logicalId(mapping.Properties.EventSourceArn)]!;
+    const dlq = resourcesOf('dev')[logicalId(queue.Properties.RedrivePolicy.deadLetterTargetArn)]!;
     expect(fn.Properties.Environment.Variables.QUEUE_URL).toEqual({ Ref: logicalId(mapping.Properties.EventSourceArn) });
     expect(queue.Properties.VisibilityTimeout).toBeGreaterThanOrEqual(6 * fn.Properties.Timeout);
     expect(queue.Properties.RedrivePolicy.maxReceiveCount).toBe(policy.maxReceiveCount);
@@ -247,7 +210,7 @@ describe('functions', () => {
         TracingConfig: { Mode: 'Active' },
         LoggingConfig: { LogFormat: 'JSON' },
       });
-      expect(synthesized.get('dev')![logicalId(Properties.LoggingConfig.LogGroup)]!.Properties.RetentionInDays).toBe(7);
+      expect(resourcesOf('dev')[logicalId(Properties.LoggingConfig.LogGroup)]!.Properties.RetentionInDays).toBe(7);
     }
     for (const [, { Properties }] of ofType('AWS::IAM::Role')) expect(Properties.ManagedPolicyArns).toBeUndefined();
   });
@@ -331,7 +294,7 @@ describe('permissions', () => {
 });
 
 describe('the API', () => {
-  const authorizationOf = (resources: Record<string, Resource>) =>
+  const authorizationOf = (resources: Resources) =>
     Object.fromEntries(
       Object.values(resources)
         .filter(({ Type }) => Type === 'AWS::ApiGatewayV2::Route')
@@ -343,7 +306,7 @@ describe('the API', () => {
   const issuer = { jwtIssuer: 'https://issuer.example/', jwtAudience: 'shop, app' };
 
   it('demands IAM on every route that tells anything, where no issuer is configured', () => {
-    expect(authorizationOf(synthesized.get('dev')!)).toEqual({
+    expect(authorizationOf(resourcesOf('dev'))).toEqual({
       'POST /orders': 'AWS_IAM',
       'GET /orders': 'AWS_IAM',
       'GET /orders/{id}': 'AWS_IAM',
@@ -397,25 +360,25 @@ describe('the API', () => {
   });
 
   it('has the routes of its contract, and no other', () => {
-    expect(Object.keys(authorizationOf(synthesized.get('test')!)).toSorted()).toEqual(
+    expect(Object.keys(authorizationOf(resourcesOf('test'))).toSorted()).toEqual(
       ['$default', ...Object.values(operations).map(({ route }) => route)].toSorted(),
     );
   });
 
   it('lets web pages of the stage’s origins call, or of those that are named, and of no others', () => {
-    const cors = (resources: Record<string, Resource>) =>
+    const cors = (resources: Resources) =>
       Object.values(resources).find(({ Type }) => Type === 'AWS::ApiGatewayV2::Api')!.Properties.CorsConfiguration;
-    expect(cors(synthesized.get('prod')!)).toBeUndefined();
-    expect(cors(synthesized.get('test')!)).toBeUndefined();
-    expect(cors(synthesized.get('dev')!).AllowOrigins).toEqual(['http://localhost:5173']);
-    const named = cors(synthesize('prod', { ...providers, corsOrigins: 'https://shop.example, https://www.shop.example' }));
+    expect(cors(resourcesOf('prod'))).toBeUndefined();
+    expect(cors(resourcesOf('test'))).toBeUndefined();
+    expect(cors(resourcesOf('dev')).AllowOrigins).toEqual(['http://localhost:5173']);
+    const named = cors(synthesize('prod', { ...prodContext, corsOrigins: 'https://shop.example, https://www.shop.example' }));
     expect(named).toMatchObject({
       AllowOrigins: ['https://shop.example', 'https://www.shop.example'],
       AllowMethods: ['POST', 'GET', 'PUT'],
       MaxAge: 3600,
     });
     // $default would take a browser's question for a request without IAM: there is an open route for it exactly where pages may ask.
-    expect(authorizationOf(synthesized.get('test')!)).not.toHaveProperty('OPTIONS /{proxy+}');
+    expect(authorizationOf(resourcesOf('test'))).not.toHaveProperty('OPTIONS /{proxy+}');
     expect(named.AllowCredentials).toBeUndefined();
     expect(named.AllowHeaders).toEqual(
       expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match']),
@@ -444,50 +407,5 @@ describe('the API', () => {
       '$context.responseLatency',
       '$context.error.message',
     ]);
-  });
-});
-
-describe('alarms and dashboard', () => {
-  const runbook = readFileSync(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8');
-  const known = new Set(Object.values(metrics).map(({ name }) => name as string));
-
-  it('watch every consumer, function and the outbox, notify the topic and name a runbook article that exists', () => {
-    const alarms = ofType('AWS::CloudWatch::Alarm');
-    expect(alarms.length).toBe(Object.keys(topology.consumers).length * 4 + Object.keys(functions).length * 2 + 11);
-    for (const [id, { Properties }] of alarms) {
-      expect(Properties.AlarmActions).toHaveLength(1);
-      const article = /docs\/runbook\.md#([\w-]+)$/.exec(Properties.AlarmDescription)?.[1];
-      expect({ id, found: runbook.includes(`\n## ${article}\n`) }).toEqual({ id, found: true });
-    }
-    expect(ofType('AWS::SNS::Subscription', 'prod')[0]![1].Properties).toMatchObject({ Protocol: 'email', Endpoint: 'ops@example.com' });
-    expect(ofType('AWS::CloudWatch::Alarm', 'test')).toHaveLength(0);
-  });
-
-  it('ask only for metrics that are emitted, with their dimensions', () => {
-    const services = new Set(Object.keys(functions));
-    const asked = [...ofType('AWS::CloudWatch::Alarm'), ...ofType('AWS::CloudWatch::Dashboard')].map(([, { Properties }]) =>
-      JSON.stringify(Properties),
-    );
-    const alarmed = ofType('AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) => [
-      Properties,
-      ...(Properties.Metrics ?? []).map((entry: { MetricStat?: { Metric: unknown } }) => entry.MetricStat?.Metric),
-    ]);
-    const ours = alarmed.filter((metric) => metric?.Namespace === 'OrderSaga');
-    expect(ours.length).toBeGreaterThan(8);
-    for (const { MetricName, Dimensions } of ours) {
-      expect(known).toContain(MetricName);
-      expect(services).toContain(Dimensions.find(({ Name }: { Name: string }) => Name === 'service').Value);
-    }
-    for (const code of failureCodes) expect(asked.join()).toContain(code);
-  });
-
-  it('draw a dashboard that is valid JSON and shows every queue', () => {
-    const [[, { Properties }]] = ofType('AWS::CloudWatch::Dashboard') as [[string, Resource]];
-    const [, parts] = Properties.DashboardBody['Fn::Join'] as [string, unknown[]];
-    const body = JSON.parse(parts.map((part) => (typeof part === 'string' ? part : 'X')).join('')) as {
-      widgets: { properties: { title?: string } }[];
-    };
-    const titles = body.widgets.map(({ properties }) => properties.title ?? '');
-    for (const name of Object.keys(topology.consumers)) expect(titles.filter((title) => title.startsWith(`${name}:`))).toHaveLength(3);
   });
 });

@@ -3,7 +3,8 @@ export const metricNamespace = 'OrderSaga';
 
 /**
  * Metrics of the machinery, whatever the messages are about.
- * Dimension `service` is the function's name throughout; what a consumer emits is therefore per consumer.
+ * Two dimensions throughout: `service`, the function's name, so that what a consumer emits is per consumer; and `stage`, because
+ * several stages may share an account and a region, and with it this namespace.
  */
 export const coreMetrics = {
   /** Commit → accepted by every queue, ms, at the publisher. */
