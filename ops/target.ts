@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { Queues } from '../lambdas/kit/aws.ts';
 
 /** A system to operate: its stack's outputs, and its tables under the operator's own credentials. */
 export interface Target {
   readonly outputs: Readonly<Record<string, string>>;
   readonly database: DynamoDBDocumentClient;
+}
+
+/** Its queues too. */
+export interface QueueTarget extends Target {
+  readonly queues: Queues;
 }
 
 /** What a local runtime tells of itself. */
@@ -22,15 +29,24 @@ export async function localResources(url: string): Promise<LocalResources> {
   return (await response.json()) as LocalResources;
 }
 
-export async function localTarget(url: string): Promise<Target> {
+export async function localTarget(url: string): Promise<QueueTarget> {
   const { endpoint, region, outputs } = await localResources(url);
-  const client = new DynamoDBClient({ endpoint, region, credentials: { accessKeyId: 'OPERATOR', secretAccessKey: 'operator' } });
-  return { outputs, database: DynamoDBDocumentClient.from(client) };
+  return targetOf(outputs, { endpoint, region, credentials: { accessKeyId: 'OPERATOR', secretAccessKey: 'operator' } });
 }
 
 /** A stack on AWS, by the file of `cdk deploy --outputs-file`. Region and credentials are the environment's. @throws Error when the file holds no stack */
-export function deployedTarget(file: string): Target {
+export function deployedTarget(file: string): QueueTarget {
   const [outputs] = Object.values(JSON.parse(readFileSync(file, 'utf8')) as Record<string, Record<string, string>>);
   if (!outputs) throw new Error(`${file} holds no outputs of a stack`);
-  return { outputs, database: DynamoDBDocumentClient.from(new DynamoDBClient({})) };
+  return targetOf(outputs, {});
+}
+
+type Connection = NonNullable<ConstructorParameters<typeof DynamoDBClient>[0] & ConstructorParameters<typeof SQSClient>[0]>;
+
+function targetOf(outputs: Record<string, string>, connection: Connection): QueueTarget {
+  return {
+    outputs,
+    database: DynamoDBDocumentClient.from(new DynamoDBClient(connection)),
+    queues: new SQSClient({ ...connection, useQueueUrlAsEndpoint: false }),
+  };
 }

@@ -1,65 +1,30 @@
-import { rmSync } from 'node:fs';
 import {
   ChangeMessageVisibilityCommand,
-  CreateQueueCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   SendMessageCommand,
-  SQSClient,
   type Message,
+  type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startSqs } from '../../local/emulators/sqs.ts';
-import { Processes } from '../../local/processes.ts';
-import { MemoryQueues, queuePort } from '../simulation/memory/queues.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { startQueues, type TestQueues } from '../support/queues.ts';
 
 // The queues of the simulation's memory stand for SQS only as far as this holds for both.
+let queues: TestQueues;
 let client: SQSClient;
-let create: (name: string, redrive?: { to: string; after: number }) => Promise<string>;
-let stop: () => Promise<void> = () => Promise.resolve();
 let queue: string;
 let deadLetters: string;
-let count = 0;
 
 beforeAll(async () => {
-  if (process.env['TEST_TABLES'] === 'memory') {
-    const memory = new MemoryQueues(() => Date.now());
-    client = queuePort((call) => new Promise((resolve) => resolve(memory.execute(call))));
-    create = (name, redrive) => {
-      memory.create(name, { visibilitySeconds: 30, retentionSeconds: 60, ...(redrive ? { redrive } : {}) });
-      return Promise.resolve(name);
-    };
-    return;
-  }
-  const folder = temporaryFolder();
-  const processes = new Processes(folder);
-  const { endpoint } = await startSqs(folder, processes);
-  client = new SQSClient({
-    endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' },
-    useQueueUrlAsEndpoint: false,
-  });
-  const arnOf = async (QueueUrl: string): Promise<string | undefined> =>
-    (await client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }))).Attributes?.['QueueArn'];
-  create = async (QueueName, redrive) => {
-    const policy = redrive && JSON.stringify({ deadLetterTargetArn: await arnOf(redrive.to), maxReceiveCount: redrive.after });
-    const Attributes = { VisibilityTimeout: '30', ...(policy ? { RedrivePolicy: policy } : {}) };
-    return (await client.send(new CreateQueueCommand({ QueueName, Attributes }))).QueueUrl!;
-  };
-  stop = async () => {
-    client.destroy();
-    await processes.killAll();
-    rmSync(folder, { recursive: true, force: true });
-  };
+  queues = await startQueues();
+  ({ client } = queues);
 });
-afterAll(() => stop());
+afterAll(() => queues.stop());
 beforeEach(async () => {
-  deadLetters = await create(`dead-${++count}`);
-  queue = await create(`queue-${count}`, { to: deadLetters, after: 3 });
+  deadLetters = await queues.create('dead');
+  queue = await queues.create('queue', { to: deadLetters, after: 3 });
 });
 
 const send = (MessageBody: string, more = {}) => client.send(new SendMessageCommand({ QueueUrl: queue, MessageBody, ...more }));
@@ -81,7 +46,25 @@ const receiveOne = (): Promise<Message> =>
 const show = ({ ReceiptHandle }: Message) =>
   client.send(new ChangeMessageVisibilityCommand({ QueueUrl: queue, ReceiptHandle, VisibilityTimeout: 1 }));
 
+/** Messages that SQS counts: visible, in flight and delayed. */
+const counts = async (): Promise<Record<string, string | undefined>> => {
+  const AttributeNames = ['ApproximateNumberOfMessages' as const, 'ApproximateNumberOfMessagesNotVisible' as const];
+  return (await client.send(new GetQueueAttributesCommand({ QueueUrl: queue, AttributeNames }))).Attributes ?? {};
+};
+
 describe('a queue', () => {
+  it('hides a message for as long as its receiver asks for, and counts what is visible and what is not', async () => {
+    await send('one');
+    await send('two');
+    expect(await counts()).toEqual({ ApproximateNumberOfMessages: '2', ApproximateNumberOfMessagesNotVisible: '0' });
+    const ask = { QueueUrl: queue, MaxNumberOfMessages: 1, VisibilityTimeout: 1 };
+    const { Messages: [taken] = [] } = await client.send(new ReceiveMessageCommand(ask));
+    expect(await counts()).toEqual({ ApproximateNumberOfMessages: '1', ApproximateNumberOfMessagesNotVisible: '1' });
+    const other = await receiveOne();
+    expect(other.MessageId).not.toBe(taken!.MessageId);
+    expect((await receiveOne()).MessageId).toBe(taken!.MessageId);
+  });
+
   it('gives a message with its attributes, hides it while it is in flight, and counts its receives', async () => {
     await send('hello', { MessageAttributes: { type: { DataType: 'String', StringValue: 'Greeting' } } });
     const [first] = await receive();

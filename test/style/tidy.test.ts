@@ -30,12 +30,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   kit: ['core', 'kit'],
   room: ['core', 'contract', 'kit', 'room'],
   lib: ['core', 'contract', 'lib'],
-  local: ['core', 'contract', 'kit', 'lib', 'local'],
+  local: ['cli', 'core', 'contract', 'kit', 'lib', 'local'],
+  cli: ['cli'],
   ops: ['core', 'contract', 'kit', 'ops'],
-  bin: ['core', 'contract', 'lib', 'local', 'ops', 'bin'],
-  client: ['core', 'contract', 'client'],
-  bench: ['core', 'contract', 'client', 'lib', 'local', 'bench'],
-  demo: ['client', 'ops', 'demo'],
+  bin: ['cli', 'core', 'contract', 'lib', 'local', 'ops', 'bin'],
+  client: ['cli', 'core', 'contract', 'client'],
+  bench: ['cli', 'core', 'contract', 'client', 'lib', 'local', 'bench'],
+  demo: ['cli', 'client', 'ops', 'demo'],
 };
 
 function importsOf(file: string): string[] {
@@ -105,6 +106,18 @@ describe('files', () => {
         /\b(it|test|describe)\.(only|skip|todo)\b|TODO|FIXME|@ts-(ignore|nocheck|expect-error)|\bas any\b/,
       );
     }
+  });
+});
+
+describe('the repository', () => {
+  it('holds nothing that a tool left behind', () => {
+    const strays = files.filter(
+      (file) =>
+        (/^\.[^/]+\//.test(file) && !/^\.(ci|github)\//.test(file)) ||
+        /(^|\/)(__pycache__|\.?cache|coverage|tmp)\/|(^|\/)(\.DS_Store|runtime\.pid|[^/]*~)$/.test(file) ||
+        /\.(log|db|sqlite3?|db-(wal|shm)|tsbuildinfo|tgz|zip|bak|orig|rej|swp|pyc|cpuprofile|heapsnapshot)$/.test(file),
+    );
+    expect(strays).toEqual([]);
   });
 });
 
@@ -200,5 +213,11 @@ describe('documents', () => {
   it.each(documents)('%s names only npm scripts that exist', (file) => {
     for (const [, script] of read(file).matchAll(/npm run ([a-z][\w:-]*)/g))
       expect(Object.keys(manifest['scripts']!), `${file}: npm run ${script}`).toContain(script);
+  });
+
+  // A bare `node` is the reader's own, which may be too old to read TypeScript; npm puts the right one first on the path.
+  const telling = files.filter((file) => /\.(md|ts|mjs|yml)$|^\.ci\//.test(file));
+  it.each(telling)('%s tells nobody to run TypeScript with their own node', (file) => {
+    expect(read(file)).not.toMatch(/(?<![\w./-])node (--\S+ )*[\w./-]+\.ts\b/);
   });
 });

@@ -35,33 +35,36 @@ export interface DeadLetter<Message extends DeadLetterMessage = DeadLetterMessag
   readonly copies: readonly Message[];
 }
 
-/** Reads the messages of one dead-letter queue. Copies of one message, told by the envelope's id, become one letter with the reason of the first that has one. */
+/**
+ * Reads the messages of one dead-letter queue. Copies of one message become one letter with the reason of the first that has one. A copy has the
+ * same body, byte by byte: a redrive deletes copies, and sharing an id is not enough for that.
+ */
 export function readDeadLetters<Message extends DeadLetterMessage>(messages: readonly Message[]): DeadLetter<Message>[] {
   const letters = new Map<string, { messageId: string | undefined; reason: DeadLetter['reason']; copies: Message[] }>();
   for (const message of messages) {
-    const messageId = envelopeIdOf(message.Body ?? '');
-    const key = messageId ?? `body ${message.Body ?? ''}`;
-    const letter = letters.get(key) ?? { messageId, reason: 'UNACKNOWLEDGED' as const, copies: [] };
+    const body = message.Body ?? '';
+    const letter = letters.get(body) ?? { messageId: envelopeIdOf(body), reason: 'UNACKNOWLEDGED' as const, copies: [] };
     letter.copies.push(message);
     if (letter.reason === 'UNACKNOWLEDGED') letter.reason = reasonOf(message);
-    letters.set(key, letter);
+    letters.set(body, letter);
   }
   return [...letters.values()];
 }
 
 function reasonOf({ MessageAttributes }: DeadLetterMessage): DeadLetter['reason'] {
-  const text = MessageAttributes?.[failureAttribute]?.StringValue;
-  try {
-    return text === undefined ? 'UNACKNOWLEDGED' : (JSON.parse(text) as DeadLetterReason);
-  } catch {
-    return 'UNACKNOWLEDGED';
-  }
+  const reason = parsed(MessageAttributes?.[failureAttribute]?.StringValue ?? '') as Partial<DeadLetterReason> | null | undefined;
+  // Somebody else may have put anything there by hand.
+  return typeof reason?.fingerprint === 'string' ? (reason as DeadLetterReason) : 'UNACKNOWLEDGED';
 }
 
 function envelopeIdOf(body: string): string | undefined {
+  const envelope = parsed(body) as { readonly messageId?: unknown } | null | undefined;
+  return typeof envelope?.messageId === 'string' ? envelope.messageId : undefined;
+}
+
+function parsed(text: string): unknown {
   try {
-    const { messageId } = JSON.parse(body) as { messageId?: unknown };
-    return typeof messageId === 'string' ? messageId : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -98,7 +98,7 @@ export class MemoryQueues {
   }
 
   /** Takes visible messages; those that were received too often go to the dead-letter queue instead, as they are. */
-  receive(url: string, max: number, choose: (visible: Message[]) => Message[] = (visible) => visible): Message[] {
+  receive(url: string, max: number, choose: (visible: Message[]) => Message[] = (visible) => visible, hideSeconds?: number): Message[] {
     const queue = this.#queue(url);
     const now = this.#now();
     const visible = this.messages(url).filter(({ visibleAt }) => visibleAt <= now);
@@ -113,7 +113,7 @@ export class MemoryQueues {
       if (taken.length === max) break;
       message.receives++;
       message.firstReceivedAt ??= now;
-      message.visibleAt = now + queue.visibilitySeconds * 1000;
+      message.visibleAt = now + (hideSeconds ?? queue.visibilitySeconds) * 1000;
       message.receipt = `${message.id}/${message.receives}`;
       taken.push(message);
     }
@@ -128,7 +128,7 @@ export class MemoryQueues {
         return this.#sendBatch(input.QueueUrl, input.Entries ?? []);
       case 'ReceiveMessage':
         return {
-          Messages: this.receive(input.QueueUrl, input.MaxNumberOfMessages ?? 1).map((message) => ({
+          Messages: this.receive(input.QueueUrl, input.MaxNumberOfMessages ?? 1, undefined, input.VisibilityTimeout).map((message) => ({
             MessageId: message.id,
             ReceiptHandle: message.receipt,
             Body: message.body,
@@ -149,6 +149,16 @@ export class MemoryQueues {
         const message = this.#received(input);
         if (message) this.remove(input.QueueUrl, message);
         return {};
+      }
+      case 'GetQueueAttributes': {
+        const messages = this.messages(input.QueueUrl);
+        const visible = messages.filter(({ visibleAt }) => visibleAt <= this.#now()).length;
+        return {
+          Attributes: {
+            ApproximateNumberOfMessages: String(visible),
+            ApproximateNumberOfMessagesNotVisible: String(messages.length - visible),
+          },
+        };
       }
       default:
         throw new Error(`the in-memory queues do not know ${operation}`);
