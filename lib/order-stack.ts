@@ -107,7 +107,7 @@ export class OrderStack extends Stack {
     });
     notification.function.allow(['dynamodb:PutItem'], notifications.tableArn);
     if (props.emailSender) {
-      notification.function.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], notifications.tableArn);
+      notification.function.allow(['dynamodb:UpdateItem'], notifications.tableArn);
       // SES checks the identity that is verified: the address itself or its domain.
       const identities = [props.emailSender, props.emailSender.slice(props.emailSender.indexOf('@') + 1)];
       notification.function.allow(

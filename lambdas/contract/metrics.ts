@@ -18,5 +18,7 @@ export const metrics = {
   ordersStuck: { name: 'OrdersStuck', unit: 'Count' },
   /** Read-model items rebuilt from their order, because an earlier message did not come. */
   viewsRepaired: { name: 'ViewsRepaired', unit: 'Count' },
+  /** E-mails that the mail service refused for good. */
+  mailsRefused: { name: 'MailsRefused', unit: 'Count' },
   openOrders: { name: 'OpenOrders', unit: 'Count' },
 } as const;

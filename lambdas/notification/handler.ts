@@ -4,19 +4,20 @@ import { durations } from '../contract/stages.ts';
 import { consumeFrom, type QueueConnections } from '../kit/wiring.ts';
 import { sesMailer } from './mailer.ts';
 import type { Settled } from './notification.ts';
-import { notify, type NotificationStore } from './store.ts';
+import { notify, type Notifier } from './notify.ts';
 
 export function createHandler(environment: Environment<'notification'>, connections: QueueConnections) {
-  const { world, database } = connections;
-  const store: NotificationStore = {
-    database,
-    table: environment.NOTIFICATIONS_TABLE,
-    world,
+  const { world, database, telemetry } = connections;
+  const stage = durations[environment.STAGE];
+  const notifier: Notifier = {
+    // Twice a function's life: clocks differ by seconds.
+    store: { database, table: environment.NOTIFICATIONS_TABLE, world, leaseSeconds: 2 * stage.consumerTimeoutSeconds },
+    telemetry,
     mailer: environment.EMAIL_SENDER === undefined ? undefined : sesMailer(environment.EMAIL_SENDER),
   };
-  const onSettled = (message: Settled): Promise<string> => notify(store, message);
+  const onSettled = (message: Settled): Promise<string> => notify(notifier, message);
 
-  return consumeFrom(environment, topology, durations[environment.STAGE], connections, {
+  return consumeFrom(environment, topology, stage, connections, {
     OrderConfirmed: onSettled,
     OrderFailed: onSettled,
     OrderCancelled: onSettled,

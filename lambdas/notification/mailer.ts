@@ -1,21 +1,44 @@
+import { classify, describeError, PermanentError, TransientError } from '../contract/core/errors.ts';
 import { callAws } from '../kit/aws-call.ts';
 
-/** Sends one e-mail of plain text. */
+/**
+ * Sends one e-mail of plain text.
+ *
+ * @throws PermanentError when this address can never be mailed; no error quotes the address
+ */
 export type Mailer = (to: string, subject: string, text: string) => Promise<void>;
 
 /** @param sender an address that SES has verified */
 export function sesMailer(sender: string): Mailer {
   return async (to, subject, text) => {
-    await callAws({
-      service: 'ses',
-      host: 'email',
-      path: '/v2/email/outbound-emails',
-      headers: { 'content-type': 'application/json' },
-      body: {
-        FromEmailAddress: sender,
-        Destination: { ToAddresses: [to] },
-        Content: { Simple: { Subject: { Data: subject }, Body: { Text: { Data: text } } } },
-      },
-    });
+    try {
+      await callAws({
+        service: 'ses',
+        host: 'email',
+        path: '/v2/email/outbound-emails',
+        headers: { 'content-type': 'application/json' },
+        body: {
+          FromEmailAddress: sender,
+          Destination: { ToAddresses: [to] },
+          Content: { Simple: { Subject: utf8(subject), Body: { Text: utf8(text) } } },
+        },
+      });
+    } catch (error) {
+      throw withoutAddress(error, to, sender);
+    }
   };
+}
+
+/** Without a character set SES takes text for 7-bit ASCII, and amounts have signs such as €. */
+function utf8(text: string): { readonly Data: string; readonly Charset: 'UTF-8' } {
+  return { Data: text, Charset: 'UTF-8' };
+}
+
+/** SES quotes addresses, and what is thrown is logged and kept. A refusal that names the sender is not the customer's: somebody has to verify it. */
+function withoutAddress(error: unknown, to: string, sender: string): Error {
+  const quoted = new RegExp(to.replaceAll(/\W/g, String.raw`\$&`), 'gi');
+  const message = describeError(error).replaceAll(quoted, '(the address)');
+  const verdict = classify(error);
+  if (verdict.class === 'transient') return new TransientError(verdict.reason, message);
+  return message.includes(sender) ? new TransientError('unavailable', message) : new PermanentError(message);
 }

@@ -1,6 +1,15 @@
 import type { Message } from '../contract/messages.ts';
+import type { FailureCode } from '../contract/order.ts';
 
 export type Settled = Message<'OrderConfirmed' | 'OrderFailed' | 'OrderCancelled'>;
+
+/** Why an order failed, in words for its customer. The detail on the order is for the shop: it may name steps, numbers and providers. */
+const failureTexts: Readonly<Record<FailureCode, string>> = {
+  OUT_OF_STOCK: 'some of what you ordered is out of stock',
+  PAYMENT_DECLINED: 'your payment was declined',
+  UNDELIVERABLE: 'we cannot deliver to the address that you gave',
+  TIMED_OUT: 'we could not complete it in time',
+};
 
 /** What the customer is told about a settled order: plain text. */
 export function notificationOf(message: Settled): { readonly subject: string; readonly text: string } {
@@ -9,14 +18,25 @@ export function notificationOf(message: Settled): { readonly subject: string; re
     case 'OrderConfirmed':
       return {
         subject: `Your order ${id} is confirmed`,
-        text: `Thank you. We took ${message.data.amount} ${message.data.currency} (minor units) and your parcel is on its way.`,
+        text: `Thank you. We took ${amountText(message.data)}, and your parcel is on its way.`,
       };
     case 'OrderFailed':
       return {
         subject: `Your order ${id} could not be completed`,
-        text: `We are sorry: ${message.data.detail || message.data.code}. You have not been charged; anything we took is refunded.`,
+        text: `We are sorry: ${failureTexts[message.data.code]}. You have not been charged; anything that we took is refunded.`,
       };
     case 'OrderCancelled':
-      return { subject: `Your order ${id} is cancelled`, text: 'As you asked, the order is cancelled. Anything we took is refunded.' };
+      return { subject: `Your order ${id} is cancelled`, text: 'As you asked, the order is cancelled. Anything that we took is refunded.' };
   }
+}
+
+/**
+ * An amount as people write it: 1234 of EUR is €12.34, 500 of JPY is ¥500. How many digits a currency has, Intl knows; of three letters that
+ * are no currency it takes two, as most have.
+ */
+export function amountText({ amount, currency }: { readonly amount: number; readonly currency: string }): string {
+  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
+  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
+  // As text, not as a fraction: no amount is rounded.
+  return format.format(`${amount}E-${digits}` as Intl.StringNumericLiteral);
 }

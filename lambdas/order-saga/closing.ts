@@ -115,12 +115,13 @@ async function echoesOf({ store, outbox, orderViewTable, notificationsTable }: C
       }),
     ),
     database.send(
-      new GetCommand({ TableName: notificationsTable, Key: { orderId }, ConsistentRead: true, ProjectionExpression: 'orderId' }),
+      new GetCommand({ TableName: notificationsTable, Key: { orderId }, ConsistentRead: true, ProjectionExpression: 'orderId, email' }),
     ),
   ]);
   return {
     rows,
     viewSequence: Number(view.Item?.['sequence'] ?? 0),
-    notified: notification.Item !== undefined,
+    // While its e-mail is due, the customer does not know.
+    notified: notification.Item !== undefined && notification.Item['email'] !== 'due',
   };
 }

@@ -238,6 +238,15 @@ function orderAlarms({ sweep, stage }: Observed): AlarmDefinition[] {
       periods: 1,
     },
     {
+      id: 'RefusedMails',
+      article: 'refused-mails',
+      // One customer may mistype an address; several in a row are something else.
+      says: 'the mail service refuses e-mails to customers, and they are not tried again',
+      metric: emitted(metrics.mailsRefused, 'notification'),
+      threshold: 1,
+      periods: 3,
+    },
+    {
       id: 'FailedOrders',
       article: 'failed-orders',
       says: 'at least half of many orders fail: a provider declines everything, or stock is wrong',

@@ -10,7 +10,7 @@ import type { Order } from '../../lambdas/contract/order.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { messageMaker } from '../../lambdas/kit/message.ts';
 import { releaseStock, reserveStock } from '../../lambdas/inventory/stock.ts';
-import { notify } from '../../lambdas/notification/store.ts';
+import { notify } from '../../lambdas/notification/notify.ts';
 import { repair } from '../../lambdas/order-view/store.ts';
 import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { findOrder } from '../../lambdas/order-saga/store.ts';
@@ -134,7 +134,9 @@ describe.each(releases)('what version %s wrote', (_version, recorded) => {
   it.each(Object.keys(recorded.notifications))('a notification of %s is not repeated', async (state) => {
     const item = recorded.notifications[state]!;
     await tables.put('notifications', item);
-    const store = { database: tables.database, table: 'notifications', world };
-    expect(await notify(store, message(state as 'OrderFailed', item['orderId'] as string))).toBe('duplicate');
+    const store = { database: tables.database, table: 'notifications', world, leaseSeconds: 30 };
+    expect(await notify({ store, telemetry: testTelemetry() }, message(state as 'OrderFailed', item['orderId'] as string))).toBe(
+      'duplicate',
+    );
   });
 });

@@ -8,7 +8,6 @@ import { newRow, type OutboxRow } from '../../lambdas/kit/outbox.ts';
 import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
 import { messageMaker } from '../../lambdas/kit/message.ts';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
-import { notify } from '../../lambdas/notification/store.ts';
 import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { sweepOpenOrders } from '../../lambdas/order-saga/sweep.ts';
 import { findOrder } from '../../lambdas/order-saga/store.ts';
@@ -595,36 +594,5 @@ describe('the read model', () => {
       pages++;
     } while (after !== undefined && pages < 50);
     expect(found).toEqual(ids);
-  });
-});
-
-describe('notifications', () => {
-  const confirmed = (aggregateId: string, email?: string) =>
-    aMessage('OrderConfirmed', { ...orderKeys, amount: 1, currency: 'JPY', ...(email ? { email } : {}) }, { aggregateId, sequence: 4 });
-
-  it('records an order once and mails nobody without a sender', async () => {
-    const { orderId } = anOrder();
-    const store = { database: tables.database, table: 'notifications', world };
-    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('recorded');
-    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('duplicate');
-    expect(await tables.get('notifications', { orderId })).toMatchObject({ outcome: 'OrderConfirmed', email: 'none' });
-  });
-
-  it('mails at least once: again after a failure, not after a success, not without an address', async () => {
-    const { orderId } = anOrder();
-    const mailed: string[] = [];
-    let broken = true;
-    const mailer = (to: string, subject: string): Promise<void> => {
-      if (broken) return Promise.reject(new TransientError('unavailable', 'SES is down'));
-      mailed.push(`${to} ${subject}`);
-      return Promise.resolve();
-    };
-    const store = { database: tables.database, table: 'notifications', world, mailer };
-    await expect(notify(store, confirmed(orderId, 'a@b.example'))).rejects.toThrow('SES is down');
-    broken = false;
-    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('mailed');
-    expect(await notify(store, confirmed(orderId, 'a@b.example'))).toBe('duplicate');
-    expect(await notify(store, confirmed(anOrder().orderId))).toBe('recorded');
-    expect(mailed).toEqual([`a@b.example Your order ${orderId} is confirmed`]);
   });
 });
