@@ -46,8 +46,7 @@ function initTime(name: FunctionName, file: string): number {
     env: {
       ...variables,
       STAGE: 'dev',
-      ALLOW_GUEST: 'false',
-      CUSTOMER_FROM: 'request',
+      AUTHENTICATION: 'iam',
       OUTBOX_INDEX_PENDING: 'false',
       EMAIL_SENDER: '',
       PROVIDER_URL: '',

@@ -209,6 +209,36 @@ export class OrderSagaClient {
     }) as Promise<Answer<202, Cancellation>>;
   }
 
+  /** Read any customer’s order. `GET /admin/orders/{id}` */
+  getAnyOrder(id: string, options: CallOptions & {
+    /** An ETag that the caller knows: polling an unchanged order costs no body. */
+    readonly ifNoneMatch?: string;
+  } = {}): Promise<Answer<200, Order> | Answer<304, undefined>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: `/admin/orders/${encodeURIComponent(id)}`,
+      headers: { 'if-none-match': options.ifNoneMatch, 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, Order> | Answer<304, undefined>>;
+  }
+
+  /** Read the messages of any customer’s order. `GET /admin/orders/{id}/timeline` */
+  getAnyTimeline(id: string, options: CallOptions = {}): Promise<Answer<200, Timeline>> {
+    return send(this.#options, {
+      method: 'GET',
+      path: `/admin/orders/${encodeURIComponent(id)}/timeline`,
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<200, Timeline>>;
+  }
+
+  /** Cancel any customer’s order. Turns the order round, whatever it is doing: what was taken is given back. The body is not read. Asked again, it answers the same. `POST /admin/orders/{id}/cancel` */
+  cancelAnyOrder(id: string, options: CallOptions = {}): Promise<Answer<202, Cancellation>> {
+    return send(this.#options, {
+      method: 'POST',
+      path: `/admin/orders/${encodeURIComponent(id)}/cancel`,
+      headers: { 'x-correlation-id': options.correlationId },
+    }) as Promise<Answer<202, Cancellation>>;
+  }
+
   /** Read a stock level. `GET /admin/stock/{sku}` */
   getStock(sku: string, options: CallOptions = {}): Promise<Answer<200, StockLevel>> {
     return send(this.#options, {

@@ -19,7 +19,7 @@ export interface OrderAppOptions extends AppProps {
 /**
  * The CDK app. Context: `stage` (dev, test, prod; default dev), `paymentUrl`, `paymentSecretId`, `carrierUrl`,
  * `carrierSecretId`, `emailSender`, `alarmEmail`, `jwtIssuer` with `jwtAudience` (several with commas), `corsOrigins` (with commas), `faults`
- * (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (`open` or `auth`; set by the local runtime, never for a deployment).
+ * (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (`open` or `auth`; set by the local runtime and for emulators, never for a deployment to AWS).
  */
 export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
   const app = new App(props);
@@ -46,7 +46,7 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     alarmEmail: text('alarmEmail'),
     issuer: issuerOf(text('jwtIssuer'), listOf(text('jwtAudience')), local !== undefined),
     corsOrigins: originsOf(text('corsOrigins')),
-    allowGuest: local === 'open',
+    open: local === 'open',
     faults: faultsOf(stage.name, text('faults')),
     // Last: what is wrong with the context is said before anything is built.
     bundles: bundleFunctions(functions, join(app.outdir, 'bundles')),

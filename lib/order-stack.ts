@@ -38,8 +38,8 @@ export interface OrderStackProps extends StackProps {
   readonly issuer?: TokenIssuer | undefined;
   /** Web origins that may call the API, in place of the stage's. */
   readonly corsOrigins?: readonly string[] | undefined;
-  /** Whether orders may leave out the customer: on a laptop only. */
-  readonly allowGuest: boolean;
+  /** Whether nobody is asked who they are: on a laptop only. */
+  readonly open: boolean;
   /** Faults that functions inject into themselves; none by default, and none on prod. */
   readonly faults?: Faults | undefined;
 }
@@ -131,12 +131,11 @@ export class OrderStack extends Stack {
     relay.allow(['dynamodb:Query'], `${orders.tableArn}/index/open`);
 
     // HTTP
-    const customerFrom = { CUSTOMER_FROM: props.issuer ? 'token' : 'request' };
+    const asked = { AUTHENTICATION: props.open ? 'none' : props.issuer ? 'token' : 'iam' };
     const placeOrder = this.#function('place-order', props, {
       ORDERS_TABLE: orders.tableName,
       ...outbox.senderEnvironment,
-      ...customerFrom,
-      ALLOW_GUEST: String(props.allowGuest),
+      ...asked,
     });
     placeOrder.allow(['dynamodb:PutItem'], orders.tableArn);
     outbox.grantCommit(placeOrder);
@@ -144,11 +143,11 @@ export class OrderStack extends Stack {
       ORDERS_TABLE: orders.tableName,
       OUTBOX_TABLE: outbox.table.tableName,
       ORDER_VIEW_TABLE: orderView.tableName,
-      ...customerFrom,
+      ...asked,
     });
     queryOrders.allow(['dynamodb:GetItem'], orders.tableArn);
     queryOrders.allow(['dynamodb:Query'], outbox.table.tableArn, orderView.tableArn);
-    const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, ...outbox.senderEnvironment, ...customerFrom });
+    const cancel = this.#function('order-cancel', props, { ORDERS_TABLE: orders.tableName, ...outbox.senderEnvironment, ...asked });
     cancel.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
     outbox.grantCommit(cancel);
     const sweep = this.#function('order-sweep', props, {
@@ -164,7 +163,7 @@ export class OrderStack extends Stack {
     sweep.allow(['dynamodb:Query', 'dynamodb:UpdateItem'], outbox.table.tableArn);
     sweep.allow(['dynamodb:GetItem'], orderView.tableArn, notifications.tableArn);
     everyMinute(this, 'EveryMinute', sweep);
-    const stockAdmin = this.#function('stock-admin', props, { INVENTORY_TABLE: inventory.tableName });
+    const stockAdmin = this.#function('stock-admin', props, { INVENTORY_TABLE: inventory.tableName, ...asked });
     stockAdmin.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], inventory.tableArn);
     const health = this.#function('health', props, {});
 

@@ -1,5 +1,5 @@
 import { operations } from '../../lambdas/contract/api.ts';
-import { gatewayAnswers, problemType, type OperationDefinition } from '../../lambdas/contract/core/http.ts';
+import { gatewayAnswers, problemsOf, problemType, type OperationDefinition } from '../../lambdas/contract/core/http.ts';
 import { problems } from '../../lambdas/contract/problems.ts';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -16,12 +16,15 @@ const parts: Readonly<Record<string, () => string>> = {
   operations: () =>
     table(
       ['operation', 'does', 'who may', 'answers', 'problems'],
-      Object.values<OperationDefinition>(operations).map(({ route, summary, access, answers, problems: kinds = [] }) => [
-        `\`${route}\``,
-        summary,
-        callers(access),
-        Object.keys(answers).join(', '),
-        kinds.map(({ slug, status }) => `${status} ${slug}`).join(', '),
+      Object.values<OperationDefinition>(operations).map((operation) => [
+        `\`${operation.route}\``,
+        operation.summary,
+        callers(operation.access),
+        Object.keys(operation.answers).join(', '),
+        problemsOf(operation)
+          .toSorted((a, b) => a.status - b.status)
+          .map(({ slug, status }) => `${status} ${slug}`)
+          .join(', '),
       ]),
     ),
   problems: () =>

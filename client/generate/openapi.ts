@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   commonProblems,
   gatewayAnswers,
+  problemsOf,
   problemType,
   type AnswerDefinition,
   type GatewayAnswer,
@@ -225,11 +226,11 @@ function parametersOf({ path = {}, query, headers = {} }: OperationDefinition): 
   ];
 }
 
-function responsesOf({ access, answers, problems = [] }: OperationDefinition): Record<string, ResponseObject> {
+function responsesOf(operation: OperationDefinition): Record<string, ResponseObject> {
   const responses: Record<string, ResponseObject> = {};
-  for (const [status, answer] of Object.entries(answers)) responses[status] = responseObject(answer);
-  const kinds = [...problems, ...always];
-  const own = gatewayOf(access);
+  for (const [status, answer] of Object.entries(operation.answers)) responses[status] = responseObject(answer);
+  const kinds = [...problemsOf(operation), ...always];
+  const own = gatewayOf(operation.access);
   for (const status of [...new Set([...kinds, ...own].map((refusal) => refusal.status))].toSorted((a, b) => a - b)) {
     const documents = kinds.filter((kind) => kind.status === status);
     const messages = own.filter((answer) => answer.status === status);

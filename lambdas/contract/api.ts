@@ -1,24 +1,25 @@
 import * as z from 'zod';
-import { correlationIdPattern, type HeaderDefinition, type OperationDefinition } from './core/http.ts';
-import { rowStatuses } from './core/tables.ts';
-import type { FunctionName } from './functions.ts';
 import {
-  currencySchema,
-  customerIdSchema,
-  failureCodes,
-  orderIdSchema,
-  orderLineSchema,
-  orderStatuses,
-  orderSteps,
-  skuSchema,
-} from './order.ts';
+  acceptedSchema,
+  cancellationSchema,
+  listedOrderSchema,
+  orderListSchema,
+  orderSchema,
+  stockLevelSchema,
+  timelineEntrySchema,
+  timelineSchema,
+  type OrderAnswer,
+} from './answers.ts';
+import { correlationIdPattern, type HeaderDefinition, type OperationDefinition } from './core/http.ts';
+import type { FunctionName } from './functions.ts';
+import { orderIdSchema, orderLineSchema, skuSchema } from './order.ts';
 import { problems } from './problems.ts';
 import { idempotencyKeySchema, ifMatchSchema, listQuerySchema, placementSchema, stockSchema } from './requests.ts';
 import { stageNames } from './stages.ts';
 
 /**
  * The API, operation by operation. The template's routes and authorizers, the OpenAPI document, the client and docs/api.md are made from it;
- * handlers take their answers' types from here, and no function's bundle holds it.
+ * no function's bundle holds it.
  */
 
 /** What a customer's token must carry. The form is the one that Cognito gives to custom scopes: resource server, slash, name. */
@@ -27,80 +28,6 @@ export const scopes = {
   read: { scope: 'orders/read' },
   cancel: { scope: 'orders/cancel' },
 } as const;
-
-const time = z.iso.datetime();
-const version = z.int().min(1);
-const status = z.enum(orderStatuses).describe('PENDING becomes exactly one of the others, once.');
-const step = z.enum(orderSteps).describe('Which answer the saga waits for. SETTLED waits for nothing.');
-const total = z.int().min(0).describe('Sum of qty × price, in the currency’s minor unit.');
-
-const acceptedSchema = z.object({ orderId: orderIdSchema, status: z.literal('PENDING') });
-
-const orderSchema = z.object({
-  orderId: orderIdSchema,
-  customerId: customerIdSchema,
-  status,
-  step,
-  version: version.describe('Counts the order’s transitions.'),
-  currency: currencySchema,
-  total,
-  items: z.array(orderLineSchema),
-  failure: z
-    .object({
-      code: z.enum(failureCodes).describe('For programs: stable.'),
-      detail: z.string().describe('For people: may change.'),
-    })
-    .optional()
-    .describe('Why the order failed.'),
-  placedAt: time,
-  updatedAt: time,
-  settledAt: time.optional().describe('When the customer’s answer became final.'),
-});
-export type OrderAnswer = z.infer<typeof orderSchema>;
-
-const listedOrderSchema = z.object({
-  orderId: orderIdSchema,
-  customerId: customerIdSchema,
-  status,
-  itemCount: z.int().min(1).describe('Pieces, not lines.'),
-  total,
-  currency: currencySchema,
-  placedAt: time,
-  updatedAt: time,
-});
-export type ListedOrder = z.infer<typeof listedOrderSchema>;
-
-const orderListSchema = z.object({
-  orders: z.array(listedOrderSchema).describe('Newest first. The list follows an order’s changes within about a second.'),
-  cursor: z.string().optional().describe('There may be more: send it back to go on.'),
-});
-
-const timelineEntrySchema = z.object({
-  messageId: z.string(),
-  type: z.string().describe('Such as OrderPlaced or PaymentCaptured.'),
-  sequence: version.optional().describe('The order’s version that it announces; answers of participants have none.'),
-  source: z.string().describe('The function that committed it.'),
-  committedAt: time,
-  sentAt: time.optional(),
-  status: z.enum(rowStatuses).describe('Of its sending.'),
-  attempts: z.int().min(0).describe('How often sending it failed.'),
-});
-const timelineSchema = z.object({
-  orderId: orderIdSchema,
-  entries: z.array(timelineEntrySchema).describe('Every message of the order that is still held, oldest first.'),
-  expired: z.int().min(0).describe('Versions whose messages are no longer held.'),
-  truncated: z.boolean().describe('There are more entries than one answer shows.'),
-});
-export type TimelineAnswer = z.infer<typeof timelineSchema>;
-
-const cancellationSchema = z.object({ orderId: orderIdSchema, status, step });
-
-const stockLevelSchema = z.object({
-  sku: skuSchema,
-  available: z.int().min(0).describe('Free to sell.'),
-  reserved: z.int().min(0).describe('Held by orders.'),
-});
-export type StockAnswer = z.infer<typeof stockLevelSchema>;
 
 /** Schemas that the document and the client name. */
 export const namedSchemas = {
@@ -141,6 +68,68 @@ export const correlationHeader: HeaderDefinition = {
   schema: z.string().regex(correlationIdPattern, 'must be 1 to 128 visible ASCII characters'),
   example: 'checkout-7f3a',
 };
+
+/** What customers do with their own orders, and operators with everybody's. */
+const reading = {
+  function: 'query-orders',
+  path: orderPath,
+  headers: {
+    'If-None-Match': {
+      description: 'An ETag that the caller knows: polling an unchanged order costs no body.',
+      schema: z.string(),
+      example: '"3"',
+    },
+  },
+  answers: {
+    200: { description: 'The order as it is now.', schema: orderSchema, example: exampleOrder, headers: { ETag: etag } },
+    304: { description: 'The order is unchanged.', headers: { ETag: etag } },
+  },
+  problems: [problems.orderNotFound],
+} as const;
+
+const readingTimeline = {
+  function: 'query-orders',
+  path: orderPath,
+  answers: {
+    200: {
+      description: 'What happened, in order.',
+      schema: timelineSchema,
+      example: {
+        orderId,
+        entries: [
+          {
+            messageId: '01KAJ0C5P4Z7QZ8N2V4R6T8W0Y',
+            type: 'OrderPlaced',
+            sequence: 1,
+            source: 'place-order',
+            committedAt: when.placedAt,
+            sentAt: when.placedAt,
+            status: 'SENT',
+            attempts: 0,
+          },
+        ],
+        expired: 0,
+        truncated: false,
+      },
+    },
+  },
+  problems: [problems.orderNotFound],
+} as const;
+
+const cancelling = {
+  function: 'order-cancel',
+  description:
+    'Turns the order round, whatever it is doing: what was taken is given back. The body is not read. Asked again, it answers the same.',
+  path: orderPath,
+  answers: {
+    202: {
+      description: 'The order will end CANCELLED.',
+      schema: cancellationSchema,
+      example: { orderId, status: 'PENDING', step: 'REFUNDING_PAYMENT' },
+    },
+  },
+  problems: [problems.orderNotFound, problems.orderSettled],
+} as const;
 
 export const operations = {
   placeOrder: {
@@ -192,14 +181,7 @@ export const operations = {
         },
       },
     },
-    problems: [
-      problems.malformedBody,
-      problems.unusableSubject,
-      problems.otherCustomer,
-      problems.bodyTooLarge,
-      problems.unsupportedMediaType,
-      problems.keyReused,
-    ],
+    problems: [problems.malformedBody, problems.otherCustomer, problems.bodyTooLarge, problems.unsupportedMediaType, problems.keyReused],
   },
   listOrders: {
     route: 'GET /orders',
@@ -215,76 +197,37 @@ export const operations = {
         example: { orders: [{ orderId, customerId: 'c1', status: 'CONFIRMED', itemCount: 2, total: 1000, currency: 'JPY', ...when }] },
       },
     },
-    problems: [problems.unusableSubject, problems.otherCustomer],
+    problems: [problems.otherCustomer],
   },
-  getOrder: {
-    route: 'GET /orders/{id}',
-    function: 'query-orders',
-    access: scopes.read,
-    throttleShare: 0.5,
-    summary: 'Read an order',
-    path: orderPath,
-    headers: {
-      'If-None-Match': {
-        description: 'An ETag that the caller knows: polling an unchanged order costs no body.',
-        schema: z.string(),
-        example: '"3"',
-      },
-    },
-    answers: {
-      200: { description: 'As it is now.', schema: orderSchema, example: exampleOrder, headers: { ETag: etag } },
-      304: { description: 'Unchanged.', headers: { ETag: etag } },
-    },
-    problems: [problems.unusableSubject, problems.orderNotFound],
-  },
+  getOrder: { route: 'GET /orders/{id}', access: scopes.read, throttleShare: 0.5, summary: 'Read an order', ...reading },
   getTimeline: {
     route: 'GET /orders/{id}/timeline',
-    function: 'query-orders',
     access: scopes.read,
     throttleShare: 0.25,
     summary: 'Read an order’s messages',
-    path: orderPath,
-    answers: {
-      200: {
-        description: 'What happened, in order.',
-        schema: timelineSchema,
-        example: {
-          orderId,
-          entries: [
-            {
-              messageId: '01KAJ0C5P4Z7QZ8N2V4R6T8W0Y',
-              type: 'OrderPlaced',
-              sequence: 1,
-              source: 'place-order',
-              committedAt: when.placedAt,
-              sentAt: when.placedAt,
-              status: 'SENT',
-              attempts: 0,
-            },
-          ],
-          expired: 0,
-          truncated: false,
-        },
-      },
-    },
-    problems: [problems.unusableSubject, problems.orderNotFound],
+    ...readingTimeline,
   },
-  cancelOrder: {
-    route: 'POST /orders/{id}/cancel',
-    function: 'order-cancel',
-    access: scopes.cancel,
-    summary: 'Cancel an order',
-    description:
-      'Turns the order round, whatever it is doing: what was taken is given back. The body is not read. Asked again, it answers the same.',
-    path: orderPath,
-    answers: {
-      202: {
-        description: 'It will end CANCELLED.',
-        schema: cancellationSchema,
-        example: { orderId, status: 'PENDING', step: 'REFUNDING_PAYMENT' },
-      },
-    },
-    problems: [problems.unusableSubject, problems.orderNotFound, problems.orderSettled],
+  cancelOrder: { route: 'POST /orders/{id}/cancel', access: scopes.cancel, summary: 'Cancel an order', ...cancelling },
+  getAnyOrder: {
+    route: 'GET /admin/orders/{id}',
+    access: 'operator',
+    throttleShare: 0.25,
+    summary: 'Read any customer’s order',
+    ...reading,
+  },
+  getAnyTimeline: {
+    route: 'GET /admin/orders/{id}/timeline',
+    access: 'operator',
+    throttleShare: 0.25,
+    summary: 'Read the messages of any customer’s order',
+    ...readingTimeline,
+  },
+  cancelAnyOrder: {
+    route: 'POST /admin/orders/{id}/cancel',
+    access: 'operator',
+    throttleShare: 0.25,
+    summary: 'Cancel any customer’s order',
+    ...cancelling,
   },
   getStock: {
     route: 'GET /admin/stock/{sku}',

@@ -16,8 +16,8 @@ const flag = z
 const sender = { OUTBOX_TABLE: text, OUTBOX_INDEX_PENDING: flag };
 const participant = { ...consumer, ...sender };
 
-/** Whose orders a caller may reach: `token`: those of its token's `sub`; `request`: the caller came in by IAM and names the customer. */
-const customerFrom = { CUSTOMER_FROM: z.enum(['token', 'request']) };
+/** What proves who asks (`Callers`), for every function behind a route that is not open. */
+const asked = { ...base, AUTHENTICATION: z.enum(['token', 'iam', 'none']) };
 
 /** `{"inventory": "https://…"}`: consumer → queue URL. */
 const queueUrls = z
@@ -45,19 +45,19 @@ export const functions = {
     entry: 'lambdas/place-order/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ...sender, ...customerFrom, ORDERS_TABLE: text, ALLOW_GUEST: flag }),
+    environment: z.object({ ...asked, ...sender, ORDERS_TABLE: text }),
   },
   'query-orders': {
     entry: 'lambdas/query-orders/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ...customerFrom, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
+    environment: z.object({ ...asked, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
   },
   'stock-admin': {
     entry: 'lambdas/stock-admin/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, INVENTORY_TABLE: text }),
+    environment: z.object({ ...asked, INVENTORY_TABLE: text }),
   },
   health: {
     entry: 'lambdas/health/main.ts',
@@ -87,7 +87,7 @@ export const functions = {
     entry: 'lambdas/order-saga/cancel-main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base, ...sender, ...customerFrom, ORDERS_TABLE: text }),
+    environment: z.object({ ...asked, ...sender, ORDERS_TABLE: text }),
   },
   'order-sweep': {
     entry: 'lambdas/order-saga/sweep-main.ts',

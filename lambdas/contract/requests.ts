@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Callers } from './core/http.ts';
 import { currencySchema, customerIdSchema, limits, orderLineSchema, orderStatuses, shipToSchema } from './order.ts';
 
 /** What the API takes: handlers parse by these schemas, and the OpenAPI document shows them. */
@@ -50,7 +51,10 @@ export const stockSchema = z.strictObject({
 /** If-Match of PUT /admin/stock/{sku}: the ETag that the stock must still have, or `*` for any stock at all. */
 export const ifMatchSchema = z.string().regex(/^(\*|"[0-9]{1,15}")$/, 'must be an ETag such as "7", or *');
 
-/** What a token's subject must be to be a customer; undefined where IAM callers name the customer themselves. */
-export function subjectSchemaOf({ CUSTOMER_FROM }: { readonly CUSTOMER_FROM: 'token' | 'request' }): z.ZodString | undefined {
-  return CUSTOMER_FROM === 'token' ? customerIdSchema : undefined;
+/** What a token's subject must be to be a customer. API Gateway makes text of every claim: `null` is what a token has whose issuer knows no subject. */
+const subjectSchema = customerIdSchema.refine((subject) => subject !== 'null', 'must name somebody');
+
+/** What proves to a function who asks, by its environment. */
+export function callersOf({ AUTHENTICATION: proof }: { readonly AUTHENTICATION: Callers['proof'] }): Callers {
+  return proof === 'token' ? { proof, subject: subjectSchema } : { proof };
 }

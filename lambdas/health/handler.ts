@@ -4,10 +4,11 @@ import document from '../contract/openapi.json' with { type: 'json' };
 import { createHttpHandler, Problem, type HttpHandler } from '../kit/http.ts';
 import type { Connections } from '../kit/wiring.ts';
 
-/** `/orders/{id}` → a pattern of its paths. */
-const paths = Object.keys(document.paths).map(
-  (path) => new RegExp(`^${path.replaceAll('.', String.raw`\.`).replaceAll(/\{\w+\}/g, '[^/]+')}$`),
-);
+/** What `/orders/{id}` and its like take: a pattern of the paths, and the methods. */
+const resources = Object.entries(document.paths).map(([path, operations]) => ({
+  pattern: new RegExp(`^${path.replaceAll('.', String.raw`\.`).replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  methods: Object.keys(operations).map((method) => method.toUpperCase()),
+}));
 
 export function createHandler(environment: Environment<'health'>, connections: Pick<Connections, 'telemetry' | 'world' | 'faults'>) {
   const { STAGE: stage } = environment;
@@ -22,14 +23,18 @@ export function createHandler(environment: Environment<'health'>, connections: P
 
   /** What no route matches. An HTTP API answers 404 to a wrong method; here the caller learns that only the method is wrong. */
   const noRoute: HttpHandler = (request) => {
-    if (paths.some((pattern) => pattern.test(request.path))) {
-      throw new Problem(commonProblems.methodNotAllowed, { detail: `${request.method} is not supported here` });
-    }
-    throw new Problem(commonProblems.notFound);
+    const methods = resources.flatMap(({ pattern, methods: taken }) => (pattern.test(request.path) ? taken : []));
+    if (methods.length === 0) throw new Problem(commonProblems.notFound);
+    const allow = methods.toSorted().join(', ');
+    throw new Problem(commonProblems.methodNotAllowed, {
+      detail: `${request.method} is not supported here, only ${allow}`,
+      headers: { allow },
+    });
   };
 
   return createHttpHandler({
-    routes: { 'GET /health': health, 'GET /openapi.json': openApi, [preflightRoute]: preflight, $default: noRoute },
+    routes: { everyone: { 'GET /health': health, 'GET /openapi.json': openApi, [preflightRoute]: preflight, $default: noRoute } },
+    callers: { proof: 'none' },
     ...connections,
   });
 }

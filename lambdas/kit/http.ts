@@ -1,13 +1,8 @@
 import middy from '@middy/core';
-import type {
-  APIGatewayProxyEventV2,
-  APIGatewayProxyEventV2WithJWTAuthorizer,
-  APIGatewayProxyStructuredResultV2,
-  Context,
-} from 'aws-lambda';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import * as z from 'zod';
 import { describeError, TransientError, classify } from '../contract/core/errors.ts';
-import { commonProblems, correlationIdPattern, problemType, type ProblemDefinition } from '../contract/core/http.ts';
+import { commonProblems, correlationIdPattern, problemType, type Callers, type ProblemDefinition } from '../contract/core/http.ts';
 import { duplicateKey } from './json.ts';
 import type { InjectedFaults } from './faults.ts';
 import { flushTelemetry, type Telemetry } from './telemetry.ts';
@@ -24,15 +19,22 @@ export class Problem extends Error {
   override readonly name = 'Problem';
   readonly definition: ProblemDefinition;
   readonly fields: readonly FieldProblem[];
+  readonly headers: Readonly<Record<string, string>>;
 
   /** @param detail what is wrong this time; by default the kind's title, or the fields with their messages */
   constructor(
     definition: ProblemDefinition,
-    { detail, fields = [], cause }: { detail?: string; fields?: readonly FieldProblem[]; cause?: unknown } = {},
+    {
+      detail,
+      fields = [],
+      headers = {},
+      cause,
+    }: { detail?: string; fields?: readonly FieldProblem[]; headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
   ) {
     super(detail ?? (fields.map(({ field, message }) => `${field}: ${message}`).join('; ') || definition.title), { cause });
     this.definition = definition;
     this.fields = fields;
+    this.headers = headers;
   }
 }
 
@@ -50,7 +52,7 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly correlationId: string;
-  /** `sub` of the token that the gateway has verified; undefined where IAM let the caller in, who is trusted to name the customer. */
+  /** `sub` of the token that the gateway has verified; undefined where IAM let the caller in, who may reach every customer. */
   readonly subject: string | undefined;
   /** The body's text. @throws Problem 400 when it is not UTF-8, 413 when it is too large */
   text(maxBytes: number): string;
@@ -72,14 +74,16 @@ export function isFor({ subject }: HttpRequest, owner: string): boolean {
   return subject === undefined || subject === owner;
 }
 
+/** Route key → handler. `$default` gets what no route matches. */
+export type HttpRoutes = Readonly<Record<string, HttpHandler>>;
+
 export interface HttpOptions {
-  /** Route key → handler. `$default` gets what no route matches. */
-  readonly routes: Readonly<Record<string, HttpHandler>>;
+  /** The routes by whom they are for. A request that does not prove to be of those is refused, whatever let it in. */
+  readonly routes: { readonly customers?: HttpRoutes; readonly operators?: HttpRoutes; readonly everyone?: HttpRoutes };
+  readonly callers: Callers;
   readonly telemetry: Telemetry;
   readonly world: World;
   readonly faults: InjectedFaults;
-  /** What the subject of a token must be. Where it is given, a request without such a subject is refused, whatever let it in. */
-  readonly subject?: z.ZodString | undefined;
 }
 
 /** A Lambda handler for routes of an HTTP API (payload format 2.0). Whatever happens, the answer is JSON or a problem document. */
@@ -94,20 +98,23 @@ export function createHttpHandler(
       const given = event.headers['x-correlation-id'];
       const correlationId = given !== undefined && correlationIdPattern.test(given) ? given : world.newId();
       let response: HttpResponse;
+      let body: string;
       let failure: string | undefined;
       try {
         if (given !== undefined && given !== correlationId) {
           throw invalid([{ field: 'header:x-correlation-id', message: 'must be 1 to 128 visible ASCII characters' }]);
         }
-        const request = requestOf(event, correlationId, options.subject && subjectOf(event, options.subject));
-        const handler = options.routes[request.routeKey];
-        if (!handler) throw new Problem(commonProblems.notFound);
+        const { handler, subject } = routeOf(event, options);
         await options.faults.before();
-        response = await handler(request);
+        response = await handler(requestOf(event, correlationId, subject));
+        // Here, so that an answer that JSON cannot express is an answer of ours too, and is logged as what it is.
+        body = textOf(response);
       } catch (error) {
         const problem = problemOf(error);
-        if (problem.definition.status >= 500) failure = describeError(error);
+        const { status, ours = status >= 500 } = problem.definition;
+        if (ours) failure = describeError(error);
         response = responseOf(problem, correlationId);
+        body = textOf(response);
       }
       const fields = {
         correlationId,
@@ -118,7 +125,7 @@ export function createHttpHandler(
         error: failure,
         durationMs: world.now() - startedAt,
       };
-      if (response.status >= 500) telemetry.error('request', fields);
+      if (failure !== undefined) telemetry.error('request', fields);
       else telemetry.info('request', fields);
       const problem = response.status >= 400;
       return {
@@ -129,16 +136,42 @@ export function createHttpHandler(
           'cache-control': 'no-store',
           ...response.headers,
         },
-        body: response.body === undefined ? '' : JSON.stringify(response.body),
+        body,
       };
     });
 }
 
+/** @throws Problem 403 for a caller that the route is not for, 404 for a route that the function does not have */
+function routeOf(event: APIGatewayProxyEventV2, { routes, callers }: HttpOptions): { handler: HttpHandler; subject: string | undefined } {
+  const { routeKey } = event;
+  const [customers, operators, everyone] = [routes.customers?.[routeKey], routes.operators?.[routeKey], routes.everyone?.[routeKey]];
+  const handler = customers ?? operators ?? everyone;
+  if (!handler) throw new Problem(commonProblems.notFound);
+  if ((!customers && !operators) || callers.proof === 'none') return { handler, subject: undefined };
+  if (customers && callers.proof === 'token') return { handler, subject: subjectOf(event, callers.subject) };
+  demandIam(event);
+  return { handler, subject: undefined };
+}
+
+/** What the route's authorizer says of the caller: API Gateway puts it into the event, and no caller can. */
+interface Authorizer {
+  readonly jwt?: { readonly claims?: Readonly<Record<string, unknown>> };
+  readonly iam?: { readonly userArn?: unknown };
+}
+
+function authorizerOf({ requestContext }: APIGatewayProxyEventV2): Authorizer {
+  return (requestContext as { readonly authorizer?: Authorizer }).authorizer ?? {};
+}
+
 function subjectOf(event: APIGatewayProxyEventV2, schema: z.ZodString): string {
-  const { authorizer } = (event as Partial<APIGatewayProxyEventV2WithJWTAuthorizer>).requestContext ?? {};
-  const subject = schema.safeParse(authorizer?.jwt?.claims?.['sub']);
+  const subject = schema.safeParse(authorizerOf(event).jwt?.claims?.['sub']);
   if (!subject.success) throw new Problem(commonProblems.unusableSubject);
   return subject.data;
+}
+
+function demandIam(event: APIGatewayProxyEventV2): void {
+  const userArn = authorizerOf(event).iam?.userArn;
+  if (typeof userArn !== 'string' || userArn === '') throw new Problem(commonProblems.noIdentity);
 }
 
 function requestOf(event: APIGatewayProxyEventV2, correlationId: string, subject: string | undefined): HttpRequest {
@@ -229,12 +262,17 @@ function problemOf(error: unknown): Problem {
   return new Problem(commonProblems.internal, { detail: 'the failure is logged under the correlation id', cause: error });
 }
 
-function responseOf({ definition, message, fields }: Problem, correlationId: string): HttpResponse {
+/** @throws TypeError for a value that JSON cannot express */
+function textOf({ body }: HttpResponse): string {
+  return body === undefined ? '' : JSON.stringify(body);
+}
+
+function responseOf({ definition, message, fields, headers }: Problem, correlationId: string): HttpResponse {
   const { status, slug, title, retryAfterSeconds } = definition;
   return {
     status,
     outcome: slug,
-    ...(retryAfterSeconds === undefined ? {} : { headers: { 'retry-after': String(retryAfterSeconds) } }),
+    headers: { ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }), ...headers },
     body: {
       type: problemType(definition),
       title,

@@ -1,7 +1,7 @@
 import type { Environment } from '../contract/functions.ts';
 import { orderIdPattern, type Order } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { subjectSchemaOf } from '../contract/requests.ts';
+import { callersOf } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
 import { createHttpHandler, isFor, Problem, type HttpHandler } from '../kit/http.ts';
@@ -36,10 +36,10 @@ export function createHandler(environment: Environment<'order-cancel'>, connecti
   };
 
   return createHttpHandler({
-    routes: { 'POST /orders/{id}/cancel': cancelOrder },
+    routes: { customers: { 'POST /orders/{id}/cancel': cancelOrder }, operators: { 'POST /admin/orders/{id}/cancel': cancelOrder } },
+    callers: callersOf(environment),
     telemetry,
     world,
     faults,
-    subject: subjectSchemaOf(environment),
   });
 }

@@ -3,7 +3,7 @@ import { orderPlaced } from '../contract/messages.ts';
 import { metrics } from '../contract/metrics.ts';
 import { limits } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { idempotencyKeySchema, placementSchema, subjectSchemaOf } from '../contract/requests.ts';
+import { callersOf, idempotencyKeySchema, placementSchema } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
 import { createHttpHandler, invalid, isFor, Problem, readJson, type HttpHandler } from '../kit/http.ts';
@@ -29,7 +29,7 @@ export function createHandler(environment: Environment<'place-order'>, connectio
     }
     const { received, value: placement } = readJson(request, placementSchema, limits.bodyBytes);
     if (placement.customerId !== undefined && !isFor(request, placement.customerId)) throw new Problem(problems.otherCustomer);
-    const customerId = request.subject ?? placement.customerId ?? (environment.ALLOW_GUEST ? 'guest' : undefined);
+    const customerId = request.subject ?? placement.customerId ?? (environment.AUTHENTICATION === 'none' ? 'guest' : undefined);
     if (customerId === undefined) throw invalid([{ field: 'customerId', message: 'is required' }]);
     const lines = mergeLines(placement.items);
     if ('problems' in lines) throw invalid(lines.problems);
@@ -81,10 +81,10 @@ export function createHandler(environment: Environment<'place-order'>, connectio
   };
 
   return createHttpHandler({
-    routes: { 'POST /orders': placeOrder },
+    routes: { customers: { 'POST /orders': placeOrder } },
+    callers: callersOf(environment),
     telemetry,
     world,
     faults,
-    subject: subjectSchemaOf(environment),
   });
 }

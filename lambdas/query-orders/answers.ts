@@ -1,4 +1,4 @@
-import type { ListedOrder, OrderAnswer, TimelineAnswer } from '../contract/api.ts';
+import type { ListedOrder, OrderAnswer, TimelineAnswer } from '../contract/answers.ts';
 import { decodeEnvelope } from '../contract/core/envelope.ts';
 import type { Order, OrderStatus } from '../contract/order.ts';
 import type { OutboxRow } from '../kit/outbox.ts';

@@ -1,7 +1,7 @@
 import type { Environment } from '../contract/functions.ts';
 import { orderIdPattern, type Order } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { listQuerySchema, subjectSchemaOf } from '../contract/requests.ts';
+import { callersOf, listQuerySchema } from '../contract/requests.ts';
 import { createHttpHandler, fieldProblems, invalid, isFor, Problem, type HttpHandler, type HttpRequest } from '../kit/http.ts';
 import type { Connections } from '../kit/wiring.ts';
 import { etagOf, isKnown, listedOrder, orderAnswer, timelineAnswer } from './answers.ts';
@@ -60,10 +60,13 @@ export function createHandler(environment: Environment<'query-orders'>, connecti
   };
 
   return createHttpHandler({
-    routes: { 'GET /orders/{id}': getOrder, 'GET /orders/{id}/timeline': getTimeline, 'GET /orders': getOrders },
+    routes: {
+      customers: { 'GET /orders/{id}': getOrder, 'GET /orders/{id}/timeline': getTimeline, 'GET /orders': getOrders },
+      operators: { 'GET /admin/orders/{id}': getOrder, 'GET /admin/orders/{id}/timeline': getTimeline },
+    },
+    callers: callersOf(environment),
     telemetry,
     world,
     faults,
-    subject: subjectSchemaOf(environment),
   });
 }

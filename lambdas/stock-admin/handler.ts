@@ -2,8 +2,8 @@ import { assertNever } from '../contract/core/errors.ts';
 import type { Environment } from '../contract/functions.ts';
 import { limits, skuSchema } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { idempotencyKeySchema, ifMatchSchema, stockSchema } from '../contract/requests.ts';
-import type { StockAnswer } from '../contract/api.ts';
+import { callersOf, idempotencyKeySchema, ifMatchSchema, stockSchema } from '../contract/requests.ts';
+import type { StockAnswer } from '../contract/answers.ts';
 import {
   createHttpHandler,
   fieldProblems,
@@ -81,7 +81,8 @@ export function createHandler(environment: Environment<'stock-admin'>, connectio
   };
 
   return createHttpHandler({
-    routes: { 'GET /admin/stock/{sku}': getStock, 'PUT /admin/stock/{sku}': putStock },
+    routes: { operators: { 'GET /admin/stock/{sku}': getStock, 'PUT /admin/stock/{sku}': putStock } },
+    callers: callersOf(environment),
     telemetry,
     world,
     faults,

@@ -79,8 +79,7 @@ describe('order and message agree on when the order changed', () => {
         ORDERS_TABLE: 'orders',
         OUTBOX_TABLE: 'outbox',
         OUTBOX_INDEX_PENDING: false,
-        CUSTOMER_FROM: 'request',
-        ALLOW_GUEST: true,
+        AUTHENTICATION: 'none',
       },
       testConnections('place-order', tables, commits.world),
     );

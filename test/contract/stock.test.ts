@@ -116,7 +116,10 @@ describe('PUT /admin/stock/{sku}', () => {
       world,
       faults: { before: () => Promise.resolve(), after: () => undefined },
     };
-    const handler = createHandler({ INVENTORY_TABLE: 'inventory', STAGE: 'dev' } as never, { ...connections, ...tables } as never);
+    const handler = createHandler({ INVENTORY_TABLE: 'inventory', STAGE: 'dev', AUTHENTICATION: 'none' }, {
+      ...connections,
+      ...tables,
+    } as never);
     const routeKey = 'PUT /admin/stock/{sku}';
     const event = {
       routeKey,

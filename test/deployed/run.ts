@@ -51,7 +51,8 @@ function run(what: string, command: string, args: readonly string[], extra: Node
 
 const cdk = (...args: string[]): [string, string[]] => [
   join(root, 'node_modules/.bin/cdk'),
-  [...args, '--context', `stage=${stage}`, '--output', join(folder, 'cdk.out')],
+  // The emulator lets everybody past IAM, and tells functions of no identity: they must not ask for one, as on any laptop.
+  [...args, '--context', `stage=${stage}`, '--context', 'local=open', '--output', join(folder, 'cdk.out')],
 ];
 
 let passed = false;

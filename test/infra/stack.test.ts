@@ -17,6 +17,9 @@ const { outdir, synthesize, resourcesOf, ofType, functionNamed } = templates();
 
 // The folder of dev's bundles is read below.
 beforeAll(() => void resourcesOf('dev'));
+/** What the functions behind the API take for a proof of who asks. */
+const proofs = (resources: Resources): string[] =>
+  Object.values(resources).flatMap(({ Properties }) => Properties?.Environment?.Variables?.AUTHENTICATION ?? []);
 
 describe('the stack', () => {
   it.each(stageNames)('passes the offline validator and cdk-nag for %s', (stage) => {
@@ -70,9 +73,12 @@ describe('the stack', () => {
     expect(() => synthesize('dev', { faults: 'nobody.failRate=1' })).toThrow(/faults.nobody: no such function/);
   });
 
-  it('keeps guests out everywhere but on a laptop', () => {
+  it('has its functions ask who calls everywhere but on a laptop', () => {
     for (const stage of stageNames)
-      expect(functionNamed('place-order', stage)[1].Properties.Environment.Variables.ALLOW_GUEST).toBe('false');
+      for (const name of ['place-order', 'query-orders', 'order-cancel', 'stock-admin'])
+        expect(functionNamed(name, stage)[1].Properties.Environment.Variables.AUTHENTICATION).toBe('iam');
+    expect(proofs(synthesize('dev', { local: 'auth' }))).toEqual(['iam', 'iam', 'iam', 'iam']);
+    expect(proofs(synthesize('dev', { local: 'open' }))).toEqual(['none', 'none', 'none', 'none']);
     expect(() => synthesize('prod', { ...prodContext, local: 'open' })).toThrow(/local=open: prod is not for a laptop/);
   });
 });
@@ -312,6 +318,9 @@ describe('the API', () => {
       'GET /orders/{id}': 'AWS_IAM',
       'GET /orders/{id}/timeline': 'AWS_IAM',
       'POST /orders/{id}/cancel': 'AWS_IAM',
+      'GET /admin/orders/{id}': 'AWS_IAM',
+      'GET /admin/orders/{id}/timeline': 'AWS_IAM',
+      'POST /admin/orders/{id}/cancel': 'AWS_IAM',
       'GET /admin/stock/{sku}': 'AWS_IAM',
       'PUT /admin/stock/{sku}': 'AWS_IAM',
       'GET /health': 'NONE',
@@ -319,7 +328,6 @@ describe('the API', () => {
       'OPTIONS /{proxy+}': 'NONE',
       $default: 'AWS_IAM',
     });
-    expect(functionNamed('place-order')[1].Properties.Environment.Variables.CUSTOMER_FROM).toBe('request');
   });
 
   it('demands a token with the scope of the route from customers, and IAM from operators, where one is', () => {
@@ -330,6 +338,9 @@ describe('the API', () => {
       'GET /orders/{id}': 'JWT orders/read',
       'GET /orders/{id}/timeline': 'JWT orders/read',
       'POST /orders/{id}/cancel': 'JWT orders/cancel',
+      'GET /admin/orders/{id}': 'AWS_IAM',
+      'GET /admin/orders/{id}/timeline': 'AWS_IAM',
+      'POST /admin/orders/{id}/cancel': 'AWS_IAM',
       'GET /admin/stock/{sku}': 'AWS_IAM',
       'PUT /admin/stock/{sku}': 'AWS_IAM',
       'GET /health': 'NONE',
@@ -344,8 +355,7 @@ describe('the API', () => {
       JwtConfiguration: { Issuer: 'https://issuer.example/', Audience: ['shop', 'app'] },
     });
     // Every function behind a customer's route goes by the token's subject, whatever the request says.
-    const from = Object.values(resources).flatMap(({ Properties }) => Properties?.Environment?.Variables?.CUSTOMER_FROM ?? []);
-    expect(from).toEqual(['token', 'token', 'token']);
+    expect(proofs(resources)).toEqual(['token', 'token', 'token', 'token']);
   });
 
   it.each([

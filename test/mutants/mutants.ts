@@ -14,6 +14,7 @@ const issuer = 'test/unit/tokens.test.ts';
 const iam = 'test/unit/iam.test.ts';
 const granted = 'test/integration/iam.test.ts';
 const http = 'test/unit/http.test.ts';
+const callers = 'test/unit/callers.test.ts';
 const stack = 'test/infra/stack.test.ts';
 const local = 'test/unit/local.test.ts';
 
@@ -28,10 +29,12 @@ const mutant = (what: string, file: string, find: string, replace: string, ...te
 const placeOrder = 'lambdas/place-order/handler.ts';
 const queryOrders = 'lambdas/query-orders/handler.ts';
 const cancel = 'lambdas/order-saga/cancel-handler.ts';
+const stockAdmin = 'lambdas/stock-admin/handler.ts';
 const tokens = 'local/gateway/tokens.ts';
 const authorizers = 'local/gateway/authorizers.ts';
 const signature = 'local/signature.ts';
-const goesByToken = 'subject: subjectSchemaOf(environment),';
+const asksWho = 'callers: callersOf(environment),';
+const asksNobody = "callers: { proof: 'none' },";
 
 /** Every check that keeps somebody from where they don't belong, on AWS and on a laptop. */
 export const mutants: readonly Mutant[] = [
@@ -44,13 +47,32 @@ export const mutants: readonly Mutant[] = [
     'placement.customerId',
     access,
   ),
-  mutant('guests may order everywhere', placeOrder, "environment.ALLOW_GUEST ? 'guest'", "true ? 'guest'", access),
-  mutant('placing does not go by the token', placeOrder, goesByToken, '', access),
+  mutant('guests may order everywhere', placeOrder, "environment.AUTHENTICATION === 'none' ? 'guest'", "true ? 'guest'", access),
+  mutant('placing asks nobody who they are', placeOrder, asksWho, asksNobody, callers),
   mutant('a customer may read another’s order', queryOrders, '!order || !isFor(request, order.customerId)', '!order', access),
   mutant('a customer may list another’s orders', queryOrders, '!isFor(request, customerId)', 'false', access),
-  mutant('reading does not go by the token', queryOrders, goesByToken, '', access),
+  mutant('reading asks nobody who they are', queryOrders, asksWho, asksNobody, callers),
   mutant('a customer may cancel another’s order', cancel, '!order || !isFor(request, order.customerId)', '!order', access),
-  mutant('cancelling does not go by the token', cancel, goesByToken, '', access),
+  mutant('cancelling asks nobody who they are', cancel, asksWho, asksNobody, callers),
+  mutant('setting stock asks nobody who they are', stockAdmin, asksWho, asksNobody, callers),
+  mutant(
+    'customers may read as operators',
+    queryOrders,
+    "operators: { 'GET /admin/orders/{id}'",
+    "everyone: { 'GET /admin/orders/{id}'",
+    callers,
+  ),
+  mutant('customers may cancel as operators', cancel, 'operators: {', 'everyone: {', callers),
+  mutant('customers may set stock', stockAdmin, 'operators: {', 'customers: {', callers),
+  mutant('a route without an authorizer is everyone’s', 'lambdas/kit/http.ts', '  demandIam(event);\n', '', callers),
+  mutant('an IAM identity need not be one', 'lambdas/kit/http.ts', "typeof userArn !== 'string' || userArn === ''", 'false', callers),
+  mutant(
+    'a customer’s token needs no subject',
+    'lambdas/kit/http.ts',
+    "customers && callers.proof === 'token'",
+    "false && callers.proof === 'token'",
+    callers,
+  ),
   mutant(
     'everything is everyone’s',
     'lambdas/kit/http.ts',
@@ -63,14 +85,14 @@ export const mutants: readonly Mutant[] = [
     'lambdas/kit/http.ts',
     'if (!subject.success) throw new Problem(commonProblems.unusableSubject);',
     "if (!subject.success) return 'guest';",
-    http,
+    callers,
   ),
   mutant(
     'no function goes by tokens',
     'lambdas/contract/requests.ts',
-    "CUSTOMER_FROM === 'token' ? customerIdSchema : undefined",
-    'undefined',
-    access,
+    "proof === 'token' ? { proof, subject: subjectSchema } : { proof }",
+    "{ proof: 'iam' }",
+    callers,
   ),
   mutant('a cursor fits every customer', 'lambdas/query-orders/cursor.ts', 'parsed.data.c !== customerId || ', '', http),
   mutant('a cursor fits every status', 'lambdas/query-orders/cursor.ts', ' || parsed.data.s !== status', '', http),
@@ -93,14 +115,8 @@ export const mutants: readonly Mutant[] = [
     "$default: { function: health, access: 'open' }",
     stack,
   ),
-  mutant(
-    'functions go by the request in spite of an issuer',
-    'lib/order-stack.ts',
-    "props.issuer ? 'token' : 'request'",
-    "'request'",
-    stack,
-  ),
-  mutant('guests are let in on AWS', 'lib/app.ts', "local === 'open'", 'true', stack),
+  mutant('functions go by IAM alone in spite of an issuer', 'lib/order-stack.ts', "props.issuer ? 'token' : 'iam'", "'iam'", stack),
+  mutant('nobody is asked on AWS', 'lib/app.ts', "local === 'open'", 'true', stack),
   mutant('an issuer needs no audience', 'lib/app.ts', 'if (audience.length === 0) throw', 'if (false) throw', stack),
   mutant('an issuer needs no TLS', 'lib/app.ts', "(local || new URL(url).protocol === 'https:')", 'true', stack),
   mutant(
@@ -108,6 +124,20 @@ export const mutants: readonly Mutant[] = [
     'lambdas/contract/api.ts',
     "function: 'stock-admin',\n    access: 'operator',\n    throttleShare: 0.25,\n    summary: 'Set",
     "function: 'stock-admin',\n    access: 'open',\n    throttleShare: 0.25,\n    summary: 'Set",
+    stack,
+  ),
+  mutant(
+    'everybody’s orders may be read by everyone',
+    'lambdas/contract/api.ts',
+    "route: 'GET /admin/orders/{id}',\n    access: 'operator'",
+    "route: 'GET /admin/orders/{id}',\n    access: 'open'",
+    stack,
+  ),
+  mutant(
+    'everybody’s orders may be cancelled by everyone',
+    'lambdas/contract/api.ts',
+    "route: 'POST /admin/orders/{id}/cancel',\n    access: 'operator'",
+    "route: 'POST /admin/orders/{id}/cancel',\n    access: 'open'",
     stack,
   ),
   mutant('whoever may read may cancel', 'lambdas/contract/api.ts', 'access: scopes.cancel', 'access: scopes.read', stack),

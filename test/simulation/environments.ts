@@ -56,7 +56,7 @@ export function createFunction(name: SimulatedFunction, connections: QueueConnec
     environment = readEnvironment(name, functions[name], {
       ...tableNames,
       SANDBOX_LEDGER_TABLE: '',
-      CUSTOMER_FROM: 'request',
+      AUTHENTICATION: 'none',
       STAGE: stage,
       QUEUE_URL: queueUrl(name),
       DEAD_LETTER_QUEUE_URL: deadLetterUrl(name),

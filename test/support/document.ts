@@ -66,7 +66,8 @@ export function undocumented(method: string, path: string, answer: { status: num
   const operation = operationOf(method, path);
   if (!operation) {
     const statuses = type === 'application/problem+json' ? elsewhere.problems : elsewhere.gateway;
-    return statuses.includes(answer.status) ? undefined : `status ${answer.status} where there is no operation`;
+    if (!statuses.includes(answer.status)) return `status ${answer.status} where there is no operation`;
+    return answer.status === 405 && !answer.headers.has('allow') ? 'status 405 without Allow' : undefined;
   }
   const response = operation.responses[String(answer.status)];
   if (!response) return `status ${answer.status}`;

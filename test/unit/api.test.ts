@@ -112,6 +112,7 @@ describe('problems', () => {
         "400 urn:problem:invalid-request",
         "400 urn:problem:malformed-body",
         "403 urn:problem:unusable-subject",
+        "403 urn:problem:no-identity",
         "404 urn:problem:not-found",
         "405 urn:problem:method-not-allowed",
         "413 urn:problem:body-too-large",

@@ -1,7 +1,6 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { customerIdSchema } from '../../lambdas/contract/order.ts';
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
 import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { duplicateKey } from '../../lambdas/kit/json.ts';
@@ -13,12 +12,7 @@ import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders
 
 const world = testWorld();
 
-async function ask(
-  handler: HttpHandler,
-  changes: Partial<APIGatewayProxyEventV2> = {},
-  variables: Record<string, string> = {},
-  subject?: z.ZodString,
-) {
+async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2> = {}, variables: Record<string, string> = {}) {
   const telemetry = testTelemetry();
   const event = {
     routeKey: 'POST /x',
@@ -29,11 +23,11 @@ async function ask(
     ...changes,
   } as APIGatewayProxyEventV2;
   const answer = await createHttpHandler({
-    routes: { 'POST /x': handler },
+    routes: { everyone: { 'POST /x': handler } },
+    callers: { proof: 'none' },
     telemetry,
     world,
     faults: injectedFaults(world, variables),
-    subject,
   })(event, {} as Context);
   return { ...answer, json: JSON.parse(answer.body!) as unknown, line: telemetry.lines[0]! };
 }
@@ -77,18 +71,10 @@ describe('an HTTP handler', () => {
     if (status === 500) expect(answer.body).not.toContain(error.message);
   });
 
-  it.each<[string, unknown]>([
-    ['no authorizer', undefined],
-    ['IAM alone', { iam: { userArn: 'arn:aws:iam::000000000000:user/operator' } }],
-    ['a token without a subject', { jwt: { claims: {}, scopes: [] } }],
-    ['a subject that is no customer', { jwt: { claims: { sub: 'a b' }, scopes: [] } }],
-  ])('that goes by tokens refuses a request that %s let in', async (_, authorizer) => {
-    let asked = 0;
-    const handler: HttpHandler = () => Promise.resolve({ status: 200, body: ++asked });
-    const requestContext = { http: { method: 'POST' }, authorizer } as never;
-    const answer = await ask(handler, { requestContext }, {}, customerIdSchema);
-    expect(answer).toMatchObject({ statusCode: 403, json: { type: 'urn:problem:unusable-subject' } });
-    expect(asked).toBe(0);
+  it('answers what JSON cannot express with a problem, and logs what it answered', async () => {
+    const answer = await ask(() => Promise.resolve({ status: 200, outcome: 'found', body: { available: 9_007_199_254_740_993n } }));
+    expect(answer).toMatchObject({ statusCode: 500, json: { type: 'urn:problem:internal' } });
+    expect(answer.line.fields).toMatchObject({ status: 500, outcome: 'internal', error: expect.stringContaining('BigInt') });
   });
 
   it('knows only its own routes', async () => {

@@ -9,6 +9,8 @@ export interface ProblemDefinition {
   readonly meaning: string;
   /** Seconds after which the same request may succeed; sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** The fault is this system's, whatever the status says: it is logged as an error. */
+  readonly ours?: true;
 }
 
 export function problemType({ slug }: ProblemDefinition): string {
@@ -35,17 +37,25 @@ export const commonProblems = {
     title: 'The token’s subject cannot be a customer',
     meaning: '`sub` must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit.',
   },
+  noIdentity: {
+    slug: 'no-identity',
+    status: 403,
+    title: 'Nothing proves who asks',
+    meaning: 'The route demands IAM, and the request reached its function without an IAM identity: the route has lost its authorizer.',
+    ours: true,
+  },
   notFound: {
     slug: 'not-found',
     status: 404,
     title: 'There is no such resource',
-    meaning: 'No route has this path.',
+    meaning: 'No route has this path. Only callers with an IAM identity are told; the gateway refuses all others with 403.',
   },
   methodNotAllowed: {
     slug: 'method-not-allowed',
     status: 405,
     title: 'This resource does not support the method',
-    meaning: 'The path is right, the method is not.',
+    meaning:
+      'The path is right, the method is not; `Allow` names those that are. Only callers with an IAM identity are told; the gateway refuses all others with 403.',
   },
   bodyTooLarge: {
     slug: 'body-too-large',
@@ -92,7 +102,7 @@ export const gatewayAnswers = {
   forbidden: {
     status: 403,
     message: 'Forbidden',
-    when: 'the token lacks the scope; or a route that demands IAM was asked without a valid signature or by an identity that may not',
+    when: 'the token lacks the scope; or a route that demands IAM was asked without a valid signature or by an identity that may not. What matches no route demands IAM too',
   },
   notFound: { status: 404, message: 'Not Found', when: 'no route matches (here `$default` always does)' },
   tooLarge: { status: 413, message: 'Request Entity Too Large', when: 'the body has more than 10 MB' },
@@ -113,6 +123,14 @@ export const correlationIdPattern = /^[!-~]{1,128}$/;
  * where an issuer is configured, and an IAM identity where none is.
  */
 export type Access = 'open' | 'operator' | { readonly scope: string };
+
+/**
+ * What proves to a function who asks. `token`: a customer is the subject of a JWT, an operator has an IAM identity. `iam`: everyone has an IAM
+ * identity, and is trusted to name the customer. `none`: nobody is asked, on a laptop only.
+ */
+export type Callers =
+  | { readonly proof: 'token'; /** What a subject must be to be a customer. */ readonly subject: z.ZodString }
+  | { readonly proof: 'iam' | 'none' };
 
 export interface HeaderDefinition {
   readonly description: string;
@@ -144,6 +162,13 @@ export interface OperationDefinition<FunctionName extends string = string> {
   readonly body?: { readonly schema: z.ZodType; readonly examples: Readonly<Record<string, unknown>> };
   /** Status → answer. */
   readonly answers: Readonly<Record<number, AnswerDefinition>>;
-  /** Beyond what any function may answer. */
+  /** Beyond what any function may answer, and what `access` entails. */
   readonly problems?: readonly ProblemDefinition[];
+}
+
+/** An operation's own problems: those of its access, and those that it names. */
+export function problemsOf({ access, problems = [] }: OperationDefinition): readonly ProblemDefinition[] {
+  const { noIdentity, unusableSubject } = commonProblems;
+  const refusals = access === 'open' ? [] : access === 'operator' ? [noIdentity] : [noIdentity, unusableSubject];
+  return [...refusals, ...problems];
 }

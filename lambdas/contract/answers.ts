@@ -1,0 +1,88 @@
+import * as z from 'zod';
+import { rowStatuses } from './core/tables.ts';
+import {
+  currencySchema,
+  customerIdSchema,
+  failureCodes,
+  orderIdSchema,
+  orderLineSchema,
+  orderStatuses,
+  orderSteps,
+  skuSchema,
+} from './order.ts';
+
+/** What the API answers. Handlers take only types from here: no function's bundle holds these schemas. */
+
+const time = z.iso.datetime();
+const version = z.int().min(1);
+const status = z.enum(orderStatuses).describe('PENDING becomes exactly one of the others, once.');
+const step = z.enum(orderSteps).describe('Which answer the saga waits for. SETTLED waits for nothing.');
+const total = z.int().min(0).describe('Sum of qty × price, in the currency’s minor unit.');
+
+export const acceptedSchema = z.object({ orderId: orderIdSchema, status: z.literal('PENDING') });
+
+export const orderSchema = z.object({
+  orderId: orderIdSchema,
+  customerId: customerIdSchema,
+  status,
+  step,
+  version: version.describe('Counts the order’s transitions.'),
+  currency: currencySchema,
+  total,
+  items: z.array(orderLineSchema),
+  failure: z
+    .object({
+      code: z.enum(failureCodes).describe('For programs: stable.'),
+      detail: z.string().describe('For people: may change.'),
+    })
+    .optional()
+    .describe('Why the order failed.'),
+  placedAt: time,
+  updatedAt: time,
+  settledAt: time.optional().describe('When the customer’s answer became final.'),
+});
+export type OrderAnswer = z.infer<typeof orderSchema>;
+
+export const listedOrderSchema = z.object({
+  orderId: orderIdSchema,
+  customerId: customerIdSchema,
+  status,
+  itemCount: z.int().min(1).describe('Pieces, not lines.'),
+  total,
+  currency: currencySchema,
+  placedAt: time,
+  updatedAt: time,
+});
+export type ListedOrder = z.infer<typeof listedOrderSchema>;
+
+export const orderListSchema = z.object({
+  orders: z.array(listedOrderSchema).describe('Newest first. The list follows an order’s changes within about a second.'),
+  cursor: z.string().optional().describe('There may be more: send it back to go on.'),
+});
+
+export const timelineEntrySchema = z.object({
+  messageId: z.string(),
+  type: z.string().describe('Such as OrderPlaced or PaymentCaptured.'),
+  sequence: version.optional().describe('The order’s version that it announces; answers of participants have none.'),
+  source: z.string().describe('The function that committed it.'),
+  committedAt: time,
+  sentAt: time.optional(),
+  status: z.enum(rowStatuses).describe('Of its sending.'),
+  attempts: z.int().min(0).describe('How often sending it failed.'),
+});
+export const timelineSchema = z.object({
+  orderId: orderIdSchema,
+  entries: z.array(timelineEntrySchema).describe('Every message of the order that is still held, oldest first.'),
+  expired: z.int().min(0).describe('Versions whose messages are no longer held.'),
+  truncated: z.boolean().describe('There are more entries than one answer shows.'),
+});
+export type TimelineAnswer = z.infer<typeof timelineSchema>;
+
+export const cancellationSchema = z.object({ orderId: orderIdSchema, status, step });
+
+export const stockLevelSchema = z.object({
+  sku: skuSchema,
+  available: z.int().min(0).describe('Free to sell.'),
+  reserved: z.int().min(0).describe('Held by orders.'),
+});
+export type StockAnswer = z.infer<typeof stockLevelSchema>;
