@@ -46,6 +46,56 @@ describe('a table', () => {
     await expect(update('SET x = nothing + :q', { ':q': 1 })).rejects.toMatchObject({ name: 'ValidationException' });
   });
 
+  it('reaches into a map by a path', async () => {
+    await put(3, { request: { card: 't', shipTo: { city: 'x' }, amount: 5 } });
+    const update = (UpdateExpression: string, ConditionExpression: string, ExpressionAttributeValues?: Record<string, unknown>) =>
+      tables.database.send(
+        new UpdateCommand({
+          TableName,
+          Key: key(3),
+          UpdateExpression,
+          ConditionExpression,
+          ExpressionAttributeNames: { '#request': 'request' },
+          ...(ExpressionAttributeValues ? { ExpressionAttributeValues } : {}),
+        }),
+      );
+    await update('SET #request.card = :t', 'attribute_exists(#request.card)', { ':t': 'erased' });
+    await update('REMOVE #request.shipTo', 'attribute_exists(#request.shipTo)');
+    expect(await get(3)).toEqual({ ...key(3), request: { card: 'erased', amount: 5 } });
+    await expect(update('REMOVE #request.shipTo', 'attribute_exists(#request.shipTo)')).rejects.toMatchObject({
+      name: 'ConditionalCheckFailedException',
+    });
+  });
+
+  it.each([
+    ['400 KB in one item', { text: 'x'.repeat(400 * 1024) }, /size/],
+    ['an integer that a number cannot hold', { n: 2 ** 53 }, /MAX_SAFE_INTEGER/],
+    ['no number', { n: Number.NaN }, /not allowed/],
+    ['an empty set', { set: new Set() }, /non-empty set/],
+  ])('refuses %s', async (_what, more, message) => {
+    await expect(put(4, more)).rejects.toThrow(message);
+    expect(await get(4)).toBeUndefined();
+  });
+
+  it('gives back at most 1 MB in one page', async () => {
+    for (let n = 0; n < 4; n++) await put(n, { text: 'x'.repeat(350_000) });
+    const page = (ExclusiveStartKey?: Record<string, unknown>) =>
+      tables.database.send(
+        new QueryCommand({
+          TableName,
+          KeyConditionExpression: 'aggregateId = :a',
+          ExpressionAttributeValues: { ':a': 'a' },
+          ConsistentRead: true,
+          ExclusiveStartKey,
+        }),
+      );
+    const first = await page();
+    expect(first.Items!.length).toBeLessThan(4);
+    const second = await page(first.LastEvaluatedKey);
+    expect([...first.Items!, ...second.Items!].map((item) => item['messageId'] as string)).toEqual(['m0', 'm1', 'm2', 'm3']);
+    expect(second.LastEvaluatedKey).toBeUndefined();
+  });
+
   it.each([
     ['attribute_exists(n) AND n > :five', true],
     ['attribute_not_exists(n) OR n = :five', false],

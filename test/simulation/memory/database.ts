@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException, TransactionCanceledException, type AttributeValue } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { IndexDefinition, KeyAttribute, TableDefinition } from '../../../lambdas/contract/core/tables.ts';
+import { bytesOf, checkSendable, isTooLarge, mostPageBytes } from './values.ts';
 import { conditionOf, InvalidExpression, nameOf, partitionValue, updateOf, type Bindings, type Item } from './expressions.ts';
 
 /** One change of one item, as it happened. */
@@ -30,6 +31,7 @@ interface Expressions {
 export interface Input extends Expressions {
   readonly ReturnValues?: string;
   readonly IndexName?: string;
+  readonly ConsistentRead?: boolean;
   readonly KeyConditionExpression?: string;
   readonly FilterExpression?: string;
   readonly ProjectionExpression?: string;
@@ -58,7 +60,12 @@ export function callOf(command: object): Call & { readonly typed: boolean } {
   const name = command.constructor.name;
   const { input } = command as { input: Input };
   const operation = documentCommands[name];
-  if (operation !== undefined) return { operation, input, typed: false };
+  if (operation !== undefined) {
+    for (const written of input.TransactItems?.map((item) => Object.values(item)[0]!) ?? [input]) {
+      for (const values of [written.Item, written.Key, written.ExpressionAttributeValues]) if (values) checkSendable(values);
+    }
+    return { operation, input, typed: false };
+  }
   if (!itemCommands.has(name)) throw new Error(`the in-memory database does not know ${name}`);
   const plain = { ...input };
   for (const field of ['Key', 'Item', 'ExpressionAttributeValues'] as const) {
@@ -75,11 +82,13 @@ const separator = '\u0000';
  */
 export class MemoryDatabase {
   readonly #tables: ReadonlyMap<string, Table>;
+  readonly #now: () => number;
   /** Told of every change after it happened, a transaction's changes together. */
   onChange: (changes: readonly Change[]) => void = () => undefined;
 
   /** @param now for the lag of indexes, in milliseconds */
   constructor(definitions: Readonly<Record<string, TableDefinition>>, now: () => number) {
+    this.#now = now;
     this.#tables = new Map(Object.entries(definitions).map(([name, definition]) => [name, new Table(name, definition, now)]));
   }
 
@@ -97,6 +106,13 @@ export class MemoryDatabase {
     this.#table(table).frozenUntil = Math.max(this.#table(table).frozenUntil, until);
   }
 
+  /** Puts an item in the place of another, untold: what newer code reads in it, not a change. */
+  replace(table: string, item: Item): void {
+    const of = this.#table(table);
+    const key = of.keyOf(item);
+    of.set(key, of.items.get(key), frozen(item));
+  }
+
   /** Deletes what has expired. @param seconds since 1970 */
   expire(seconds: number): void {
     for (const table of this.#tables.values()) {
@@ -108,11 +124,18 @@ export class MemoryDatabase {
     }
   }
 
-  /** Runs one call. @throws the errors that DynamoDB's client throws */
-  execute({ operation, input }: Call): Record<string, unknown> {
+  /**
+   * Runs one call.
+   *
+   * @param lagMs a read that does not ask for consistency may not see what was written in the last milliseconds
+   * @throws the errors that DynamoDB's client throws
+   */
+  execute({ operation, input }: Call, lagMs = 0): Record<string, unknown> {
+    const asOf = input.ConsistentRead ? Infinity : this.#now() - lagMs;
     switch (operation) {
       case 'GetItem': {
-        const item = this.#table(input.TableName).find(input.Key!);
+        const table = this.#table(input.TableName);
+        const item = lagMs > 0 ? table.findAsOf(input.Key!, asOf) : table.find(input.Key!);
         return { Item: item && project(item, input.ProjectionExpression, bindingsOf(input)) };
       }
       case 'PutItem':
@@ -120,7 +143,7 @@ export class MemoryDatabase {
       case 'DeleteItem':
         return this.#write(operation.replace('Item', '') as 'Put' | 'Update' | 'Delete', input);
       case 'Query':
-        return this.#table(input.TableName).query(input);
+        return this.#table(input.TableName).query(input, lagMs > 0 ? asOf : Infinity);
       case 'Scan':
         return { Items: this.items(input.TableName) };
       case 'TransactWriteItems':
@@ -183,6 +206,7 @@ export class MemoryDatabase {
     const before = table.find(keyed);
     const holds = conditionOf(input.ConditionExpression)(before ?? {}, bindings);
     const after = !holds || kind === 'Delete' ? undefined : afterOf(kind, input, before ?? input.Key ?? {}, bindings);
+    if (after && isTooLarge(after)) throw new InvalidExpression('Item size has exceeded the maximum allowed size');
     return { table, key: table.keyOf(keyed), before, holds, after };
   }
 
@@ -246,6 +270,8 @@ class Table {
   readonly #partitions = new Map<unknown, Map<string, Item>>();
   readonly #indexes: ReadonlyMap<string, { readonly definition: IndexDefinition; readonly partitions: Map<unknown, Map<string, Item>> }>;
   readonly #late: (() => void)[] = [];
+  /** Key → what was there before the last write, and when that was. */
+  readonly #previous = new Map<string, { readonly item: Item | undefined; readonly until: number }>();
   readonly #now: () => number;
   frozenUntil = 0;
 
@@ -272,9 +298,16 @@ class Table {
     return this.items.get(this.keyOf(key));
   }
 
+  /** The item as it was at a time, if no more than one write has come since; otherwise as it was before the last. */
+  findAsOf(key: Item, time: number): Item | undefined {
+    const previous = this.#previous.get(this.keyOf(key));
+    return previous && previous.until > time ? previous.item : this.find(key);
+  }
+
   set(key: string, before: Item | undefined, after: Item | undefined): void {
     if (after) this.items.set(key, after);
     else this.items.delete(key);
+    this.#previous.set(key, { item: before, until: this.#now() });
     move(this.#partitions, this.definition.partitionKey.name, key, before, after);
     if (this.#indexes.size === 0) return;
     this.#catchUp();
@@ -289,6 +322,15 @@ class Table {
     else update();
   }
 
+  /** A partition as it was: without what has come since, and with the former shape of what was changed. What was deleted stays away. */
+  #entriesAsOf(entries: [string, Item][], time: number): [string, Item][] {
+    return entries.flatMap(([key, item]): [string, Item][] => {
+      const previous = this.#previous.get(key);
+      const shown = previous && previous.until > time ? previous.item : item;
+      return shown ? [[key, shown]] : [];
+    });
+  }
+
   #catchUp(): void {
     if (this.#late.length === 0 || this.frozenUntil > this.#now()) return;
     for (const update of this.#late.splice(0)) update();
@@ -300,7 +342,7 @@ class Table {
     return Object.freeze(Object.fromEntries(keys.flatMap((key) => (key ? [[key.name, item[key.name]]] : []))));
   }
 
-  query(input: Input): Record<string, unknown> {
+  query(input: Input, asOf: number): Record<string, unknown> {
     this.#catchUp();
     const index = input.IndexName === undefined ? undefined : this.#indexes.get(input.IndexName);
     if (input.IndexName !== undefined && !index) throw new InvalidExpression(`${this.name} has no index ${input.IndexName}`);
@@ -308,7 +350,9 @@ class Table {
     const bindings = bindingsOf(input);
     const partition = partitionValue(input.KeyConditionExpression!, partitionKey.name, bindings);
     const matches = conditionOf(input.KeyConditionExpression);
-    const entries = [...((index?.partitions ?? this.#partitions).get(partition) ?? [])].filter(([, item]) => matches(item, bindings));
+    const now = [...((index?.partitions ?? this.#partitions).get(partition) ?? [])];
+    const seen = asOf === Infinity || index ? now : this.#entriesAsOf(now, asOf);
+    const entries = seen.filter(([, item]) => matches(item, bindings));
     const rank = ([key, item]: [string, Item]): [string | number, string] => [sortKey ? (item[sortKey.name] as string | number) : '', key];
     entries.sort((a, b) => {
       const [[sortA, keyA], [sortB, keyB]] = [rank(a), rank(b)];
@@ -326,8 +370,8 @@ class Table {
       start = entries.findIndex((entry) => after(rank(entry)));
       if (start < 0) start = entries.length;
     }
-    const page = entries.slice(start, start + (input.Limit ?? Infinity));
-    const last = page.length === input.Limit ? page.at(-1)![1] : undefined;
+    const page = pageOf(entries.slice(start, start + (input.Limit ?? Infinity)));
+    const last = page.length === input.Limit || page.length < entries.length - start ? page.at(-1)?.[1] : undefined;
     const filter = conditionOf(input.FilterExpression);
     const found = page.map(([, item]) => item).filter((item) => filter(item, bindings));
     const keys = [this.definition.partitionKey, this.definition.sortKey, partitionKey, sortKey];
@@ -338,6 +382,18 @@ class Table {
       ...(last ? { LastEvaluatedKey: Object.fromEntries(keys.flatMap((key) => (key ? [[key.name, last[key.name]]] : []))) } : {}),
     };
   }
+}
+
+/** As many entries as one page holds. */
+function pageOf(entries: [string, Item][]): [string, Item][] {
+  // Ordinary items are far below the 10 KB that a hundred of them need to fill a page.
+  if (entries.length < 3) return entries;
+  let bytes = 0;
+  for (let i = 0; i < entries.length; i++) {
+    bytes += bytesOf(entries[i]![1]);
+    if (bytes > mostPageBytes) return entries.slice(0, Math.max(1, i));
+  }
+  return entries;
 }
 
 function inIndex(item: Item, { partitionKey, sortKey }: IndexDefinition): boolean {

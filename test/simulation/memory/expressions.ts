@@ -63,6 +63,29 @@ function valueOf(token: string, { values }: Bindings): unknown {
   return values[token];
 }
 
+/** The member at a path such as `#request.shipTo`. */
+function memberAt(item: Item, path: string, bindings: Bindings): unknown {
+  if (!path.includes('.')) return item[nameOf(path, bindings)];
+  let at: unknown = item;
+  for (const name of path.split('.')) at = (at as Item | undefined)?.[nameOf(name, bindings)];
+  return at;
+}
+
+/** Sets the member at a path, or removes it. What lies on the way is copied, for an item that is stored never changes. */
+function setMember(item: Record<string, unknown>, path: string, value: unknown, bindings: Bindings): void {
+  const names = path.split('.').map((name) => nameOf(name, bindings));
+  const last = names.pop()!;
+  let at = item;
+  for (const name of names) {
+    const inner = at[name];
+    if (inner === null || typeof inner !== 'object')
+      throw new InvalidExpression('the document path provided in the update expression is invalid for update');
+    at = at[name] = { ...inner } as Record<string, unknown>;
+  }
+  if (value === undefined) delete at[last];
+  else at[last] = value;
+}
+
 const order: Readonly<Record<string, (a: number | string, b: number | string) => boolean>> = {
   '<': (a, b) => a < b,
   '<=': (a, b) => a <= b,
@@ -78,7 +101,7 @@ function compare(operator: string, a: unknown, b: unknown): boolean {
   return order[operator]!(a, b as never);
 }
 
-/** A recursive-descent parser for the part of DynamoDB's expression language that a document database of flat items needs. */
+/** A recursive-descent parser for the part of DynamoDB's expression language that these stores need: names and paths into maps, no lists. */
 class Parser {
   readonly #tokens: readonly string[];
   readonly #text: string;
@@ -86,7 +109,7 @@ class Parser {
 
   constructor(text: string) {
     this.#text = text;
-    this.#tokens = text.match(/[#:]?\w+|<>|<=|>=|[=<>(),+-]/g) ?? [];
+    this.#tokens = text.match(/[#:]?\w+(?:\.#?\w+)*|<>|<=|>=|[=<>(),+-]/g) ?? [];
   }
 
   end(): void {
@@ -130,7 +153,7 @@ class Parser {
       const path = this.#next();
       this.#expect(')');
       const exists = token === 'attribute_exists';
-      return (item, bindings) => (item[nameOf(path, bindings)] !== undefined) === exists;
+      return (item, bindings) => (memberAt(item, path, bindings) !== undefined) === exists;
     }
     if (token === 'begins_with') {
       this.#at++;
@@ -166,8 +189,8 @@ class Parser {
       return (item, bindings) => path(item, bindings) ?? fallback(item, bindings);
     }
     if (token.startsWith(':')) return (_item, bindings) => valueOf(token, bindings);
-    if (!/^#?\w+$/.test(token)) this.#fail();
-    return (item, bindings) => item[nameOf(token, bindings)];
+    if (!/^#?\w+(\.#?\w+)*$/.test(token)) this.#fail();
+    return (item, bindings) => memberAt(item, token, bindings);
   }
 
   update(): Update {
@@ -182,10 +205,10 @@ class Parser {
           steps.push((before, after, bindings) => {
             const result = value(before, bindings);
             if (result === undefined) throw new InvalidExpression('the expression refers to an attribute that does not exist in the item');
-            after[nameOf(path, bindings)] = result;
+            setMember(after, path, result, bindings);
           });
         } else if (clause === 'REMOVE') {
-          steps.push((_before, after, bindings) => delete after[nameOf(path, bindings)]);
+          steps.push((_before, after, bindings) => setMember(after, path, undefined, bindings));
         } else if (clause === 'ADD') {
           const value = this.#operand();
           steps.push((before, after, bindings) => {

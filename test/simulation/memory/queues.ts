@@ -70,6 +70,8 @@ export class MemoryQueues {
   #count = 0;
   /** Told of each message that SQS itself moves to a dead-letter queue. */
   onRedrive: (url: string, message: Message) => void = () => undefined;
+  /** Told of each message that is older than its queue keeps messages. */
+  onExpiry: (url: string, message: Message) => void = () => undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -83,7 +85,7 @@ export class MemoryQueues {
   messages(url: string): readonly Message[] {
     const { messages, retentionSeconds } = this.#queue(url);
     const oldest = this.#now() - retentionSeconds * 1000;
-    for (let i = messages.length - 1; i >= 0; i--) if (messages[i]!.sentAt < oldest) messages.splice(i, 1);
+    for (let i = messages.length - 1; i >= 0; i--) if (messages[i]!.sentAt < oldest) this.onExpiry(url, messages.splice(i, 1)[0]!);
     return messages;
   }
 
