@@ -155,6 +155,7 @@ export class OrderStack extends Stack {
       ...outbox.senderEnvironment,
       ORDER_VIEW_TABLE: orderView.tableName,
       NOTIFICATIONS_TABLE: notifications.tableName,
+      IDEMPOTENCY_TABLE: idempotency.tableName,
     });
     sweep.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], orders.tableArn);
     sweep.allow(['dynamodb:Query'], `${orders.tableArn}/index/open`);
@@ -162,6 +163,8 @@ export class OrderStack extends Stack {
     // The closing check reads what the others know, and makes rows due again that they lack.
     sweep.allow(['dynamodb:Query', 'dynamodb:UpdateItem'], outbox.table.tableArn);
     sweep.allow(['dynamodb:GetItem'], orderView.tableArn, notifications.tableArn);
+    // Where a run that ended early stopped.
+    sweep.allow(['dynamodb:GetItem', 'dynamodb:PutItem'], idempotency.tableArn);
     everyMinute(this, 'EveryMinute', sweep);
     const stockAdmin = this.#function('stock-admin', props, { INVENTORY_TABLE: inventory.tableName, ...asked });
     stockAdmin.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], inventory.tableArn);

@@ -93,7 +93,14 @@ export const functions = {
     entry: 'lambdas/order-saga/sweep-main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
-    environment: z.object({ ...base, ...sender, ORDERS_TABLE: text, ORDER_VIEW_TABLE: text, NOTIFICATIONS_TABLE: text }),
+    environment: z.object({
+      ...base,
+      ...sender,
+      ORDERS_TABLE: text,
+      ORDER_VIEW_TABLE: text,
+      NOTIFICATIONS_TABLE: text,
+      IDEMPOTENCY_TABLE: text,
+    }),
   },
   inventory: {
     entry: 'lambdas/inventory/main.ts',

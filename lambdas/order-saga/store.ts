@@ -64,26 +64,30 @@ export function closeOrder(store: SagaStore, { orderId, version }: Order): Promi
   });
 }
 
-/** Opaque place in a shard where the next page begins. */
-export type OpenPage = Readonly<Record<string, unknown>>;
+/** An order's place in its shard of the open index. */
+export interface OpenKey {
+  readonly orderId: string;
+  readonly placedAt: number;
+}
 
-/** One page of a shard's open orders that were placed before a time, oldest first. */
+/** One page of a shard's open orders that were placed before a time, oldest first. @param after where the page before ended */
 export async function openOrders(
   store: SagaStore,
   shard: number,
   placedBefore: number,
-  limit: number,
-  start?: OpenPage,
-): Promise<{ orderIds: string[]; next: OpenPage | undefined }> {
+  { limit, after }: { readonly limit: number; readonly after: OpenKey | undefined },
+): Promise<{ keys: OpenKey[]; more: boolean }> {
+  const openShard = openShardName(shard);
   const { Items = [], LastEvaluatedKey } = await store.database.send(
     new QueryCommand({
       TableName: store.ordersTable,
       IndexName: 'open',
       KeyConditionExpression: 'openShard = :shard AND placedAt <= :before',
-      ExpressionAttributeValues: { ':shard': openShardName(shard), ':before': placedBefore },
+      ExpressionAttributeValues: { ':shard': openShard, ':before': placedBefore },
       Limit: limit,
-      ...(start ? { ExclusiveStartKey: start } : {}),
+      ...(after ? { ExclusiveStartKey: { openShard, placedAt: after.placedAt, orderId: after.orderId } } : {}),
     }),
   );
-  return { orderIds: Items.map((item) => item['orderId'] as string), next: LastEvaluatedKey };
+  const keys = (Items as OpenKey[]).map(({ orderId, placedAt }) => ({ orderId, placedAt }));
+  return { keys, more: LastEvaluatedKey !== undefined };
 }

@@ -33,6 +33,7 @@ export function createHandler(environment: Environment<'order-sweep'>, connectio
           notificationsTable: environment.NOTIFICATIONS_TABLE,
           policy: stage.nudge,
         },
+        places: { database: connections.database, table: environment.IDEMPOTENCY_TABLE, telemetry, world },
         policy: stage.nudge,
         closeAfterSeconds: stage.closeAfterSeconds,
         causationId: world.newId(),

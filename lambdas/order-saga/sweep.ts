@@ -6,7 +6,8 @@ import { openShards } from '../contract/tables.ts';
 import { advance, type Saga } from './advance.ts';
 import { close, lastSent, type Closing } from './closing.ts';
 import { dueAt } from './saga.ts';
-import { findOrder, openOrders, type OpenPage } from './store.ts';
+import { keepPlace, startingPlace, type Place, type PlaceStore } from './place.ts';
+import { findOrder, openOrders, type OpenKey } from './store.ts';
 
 /** Orders of one page, and how many of them are worked on at a time: the memory and the burst of a run. */
 const pageSize = 100;
@@ -17,6 +18,7 @@ const mostMoves = 1000;
 export interface SweepOptions {
   readonly saga: Saga;
   readonly closing: Closing;
+  readonly places: PlaceStore;
   readonly policy: NudgePolicy;
   /** Settled orders are looked at this long after they were placed. */
   readonly closeAfterSeconds: number;
@@ -39,31 +41,53 @@ export interface Sweep {
 
 /**
  * Looks through the open orders: lets the saga decide whose deadline has passed, and closes what is settled and known to all.
- * One order that cannot be handled does not keep the others waiting. Shards take turns at being first, so that a run that
- * ends early does not always end before the same ones.
+ * One order that cannot be handled does not keep the others waiting. A run that ends early notes where, and the next one goes on there:
+ * however many orders stay open, each is reached within as many runs as it takes to look at all of them.
  */
 export async function sweepOpenOrders(options: SweepOptions): Promise<Sweep> {
-  const { saga, policy, closeAfterSeconds, mayContinue } = options;
-  const { telemetry, store } = saga;
+  const { saga, places, causationId } = options;
+  const { telemetry } = saga;
   const sweep: Sweep = { looked: 0, moved: 0, closed: 0, resent: 0, stuck: 0 };
-  const now = store.world.now();
-  const placedBefore = now - Math.min(policy.baseSeconds, closeAfterSeconds) * 1000;
-  const first = Math.floor(store.world.random() * openShards);
-  shards: for (let i = 0; i < openShards; i++) {
-    let page: OpenPage | undefined;
-    do {
-      const { orderIds, next } = await openOrders(store, (first + i) % openShards, placedBefore, pageSize, page);
-      for (let start = 0; start < orderIds.length; start += atATime) {
-        if (!mayContinue()) break shards;
-        await Promise.all(orderIds.slice(start, start + atATime).map((orderId) => lookAt(options, sweep, orderId, now)));
-      }
-      page = next;
-    } while (page);
+  const start = await startingPlace(places);
+  const goOn = await lookFrom(options, sweep, start.place);
+  if (goOn && sweep.looked > 0) {
+    telemetry.warn('sweep ended early', { looked: sweep.looked, shard: goOn.shard });
+    await keepPlace(places, causationId, start, goOn);
   }
   telemetry.count(metrics.ordersNudged, sweep.moved);
   telemetry.count(metrics.ordersClosed, sweep.closed);
   telemetry.count(metrics.ordersStuck, sweep.stuck);
   return sweep;
+}
+
+/** @returns where the next run goes on: the first place that this one did not reach, or from which on it asked nobody again */
+async function lookFrom(options: SweepOptions, sweep: Sweep, from: Place): Promise<Place | undefined> {
+  const { saga, policy, closeAfterSeconds, mayContinue } = options;
+  const now = saga.store.world.now();
+  const placedBefore = now - Math.min(policy.baseSeconds, closeAfterSeconds) * 1000;
+  let exhausted: Place | undefined;
+  for (const { shard, after, until } of stretchesFrom(from, placedBefore)) {
+    let last = after;
+    for (let more = true; more;) {
+      const page = await openOrders(saga.store, shard, until, { limit: pageSize, after: last });
+      for (let start = 0; start < page.keys.length; start += atATime) {
+        if (!mayContinue()) return exhausted ?? { shard, after: last };
+        const handful = page.keys.slice(start, start + atATime);
+        await Promise.all(handful.map(({ orderId }) => lookAt(options, sweep, orderId, now)));
+        last = handful.at(-1);
+        if (sweep.moved >= mostMoves) exhausted ??= { shard, after: last };
+      }
+      ({ more } = page);
+    }
+  }
+  return exhausted;
+}
+
+/** The whole open index as a round: the shard of a place from there on, the other shards, and the beginning of the first. */
+function* stretchesFrom({ shard, after }: Place, until: number): Generator<{ shard: number; after: OpenKey | undefined; until: number }> {
+  yield { shard, after, until };
+  for (let i = 1; i < openShards; i++) yield { shard: (shard + i) % openShards, after: undefined, until };
+  if (after) yield { shard, after: undefined, until: Math.min(until, after.placedAt) };
 }
 
 async function lookAt(options: SweepOptions, sweep: Sweep, orderId: string, now: number): Promise<void> {

@@ -43,6 +43,7 @@ const sweep = (): Promise<Sweep> => {
   return sweepOpenOrders({
     saga: { store, makeMessage: messageMaker(topology, world), telemetry: testTelemetry() },
     closing: { store, outbox, orderViewTable: 'orderView', notificationsTable: 'notifications', policy },
+    places: { database: tables.database, table: 'idempotency', telemetry: testTelemetry(), world },
     policy,
     closeAfterSeconds: 30,
     causationId: 'run-1',

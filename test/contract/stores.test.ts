@@ -178,6 +178,7 @@ describe('the saga’s store', () => {
           notificationsTable: 'notifications',
           policy: { baseSeconds: 300, factor: 3, capSeconds: 3600 },
         },
+        places: { database: tables.database, table: 'idempotency', telemetry, world },
         policy,
         closeAfterSeconds: 60,
         causationId: 'run-1',
@@ -188,7 +189,10 @@ describe('the saga’s store', () => {
       await tables.put('orders', { ...JSON.parse(JSON.stringify(order)), openShard: openShardOf(order.orderId) });
       return order.orderId;
     };
-    beforeEach(() => tables.clear('orders'));
+    beforeEach(async () => {
+      await tables.clear('orders');
+      await tables.clear('idempotency');
+    });
 
     /** What the publisher does, when it is not the subject. */
     const publish = async () => {

@@ -35,6 +35,7 @@ const idle = async (): Promise<string[]> => (await unused()).filter((grant) => !
 const explained: readonly [RegExp, string][] = [
   [/ xray:/, 'Lambda sends traces under the function’s role'],
   [/ logs:/, 'Lambda writes the log lines under the function’s role'],
+  [/^order-sweep dynamodb:PutItem .*Idempotency/, 'a run that cannot look at all open orders in 45 seconds notes where it stopped'],
   [/^outbox-publisher sqs:Get(QueueUrl|QueueAttributes) /, 'Lambda looks the on-failure queue up before it sends to it'],
 ];
 
