@@ -22,7 +22,25 @@ export type Performed =
 /** What a look-up found. `unknown`: the provider has no trace of it. */
 export type Found = Performed | { readonly outcome: 'undone'; readonly reference: string } | { readonly outcome: 'unknown' };
 
-/** The provider. Each call carries a key that is the same on every try; a call that may have happened throws TransientError. */
+/**
+ * The provider says that the request itself is wrong and that it will never be done under this key. It may answer a repetition whose first try was done
+ * and whose answer was lost, so an effect looks it up before it believes it.
+ */
+export class RequestRefused extends PermanentError {
+  /** For the customer: without paths and names of systems. */
+  readonly reason: string;
+
+  /** @param call what was asked, for logs */
+  constructor(call: string, reason: string) {
+    super(`${call}: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/**
+ * The provider. Each call carries a key that is the same on every try; a call that may have happened throws TransientError, one that is refused for
+ * what it asks RequestRefused.
+ */
 export interface EffectPort<Request> {
   perform(request: Request, idempotencyKey: string): Promise<Performed>;
   undo(request: Request, reference: string, idempotencyKey: string): Promise<'undone' | 'pending'>;
@@ -54,8 +72,10 @@ export interface EffectContext<Request> extends CommitContext {
   /** What the states are called in this table: `{ doing: 'CAPTURING', done: 'CAPTURED', … }`. */
   readonly names: Readonly<Record<EffectState, string>>;
   readonly port: EffectPort<Request>;
-  /** The provider forgets idempotency keys after this; an older intent is looked up, never sent again. */
+  /** The provider keeps idempotency keys for this long; an older intent is looked up, never sent again. */
   readonly providerKeySeconds: number;
+  /** Nothing that was begun is under way for longer: the function's time limit. */
+  readonly callSeconds: number;
 }
 
 /** Reason of the refusal that a late "do" gets when its undo came first. */
@@ -84,6 +104,7 @@ export async function performEffect<Request>(
           ? ([{ state: 'done', reference: outcome.reference }, replies.done(outcome.reference)] as const)
           : ([{ state: 'refused', reason: outcome.reason }, replies.refused(outcome.reason)] as const);
       if (await settle(context, id, { state: 'doing', startedAt }, next, [reply])) return next.state;
+      await assertAgrees(context, id, outcome);
       // An undo drove it to its outcome meanwhile and has answered.
       return 'superseded';
     }
@@ -128,6 +149,9 @@ export async function undoEffect<Request>(
           return finishUndo(context, id, stored, outcome.reference, reply);
         }
       } else {
+        if (outcome.outcome === 'unknown' && !isOver(context, stored.startedAt)) {
+          throw new TransientError('unavailable', `${id}: the provider has no trace of it, and a call may still be under way`);
+        }
         const reason = outcome.outcome === 'refused' ? outcome.reason : 'the provider has no trace of it';
         if (await settle(context, id, from, { state: 'refused', reason }, [reply(false)])) return 'nothing to undo';
       }
@@ -162,15 +186,34 @@ async function finishUndo<Request>(
   if (stored.request === undefined) throw new PermanentError(`${id}: the record of what was done lacks its request`);
   // Its key may be forgotten: what has happened must not happen again.
   const forgotten = stateOf(context, stored) === 'undoing' && isForgotten(context, stored.updatedAt ?? stored.startedAt);
-  if (!forgotten || (await stillDone(context, id))) {
-    const found = await context.port.undo(stored.request, reference, `undo-${id}`);
-    if (found === 'pending') throw new TransientError('unavailable', `${id}: the provider has not finished the undo`);
-  }
+  if (!forgotten || (await stillDone(context, id))) await callUndo(context, id, stored.request, reference);
   if (await settle(context, id, { state: 'undoing' }, { state: 'undone', reference }, [reply(true)])) return 'undone';
   return 'superseded';
 }
 
-function isForgotten({ world, providerKeySeconds }: EffectContext<never>, since: number): boolean {
+async function callUndo<Request>(context: EffectContext<Request>, id: string, request: Request, reference: string): Promise<void> {
+  try {
+    const found = await context.port.undo(request, reference, `undo-${id}`);
+    if (found === 'pending') throw new TransientError('unavailable', `${id}: the provider has not finished the undo`);
+  } catch (error) {
+    // A refused undo stays loud, unless it was a repetition and the first try was done.
+    if (!(error instanceof RequestRefused) || (await stillDone(context, id))) throw error;
+  }
+}
+
+/** Clocks of two environments differ by less. */
+const clockSkewMs = 60_000;
+
+/**
+ * Whether a call that begins now could reach a provider that has forgotten the key. It is asked that much early: so no call under the key is under way
+ * any more when the key's life is over.
+ */
+function isForgotten({ world, providerKeySeconds, callSeconds }: EffectContext<never>, since: number): boolean {
+  return world.now() - since > (providerKeySeconds - callSeconds) * 1000 - clockSkewMs;
+}
+
+/** Whether nothing is under way any more that was sent for an intent: only then "no trace of it" means that it will not happen. */
+function isOver({ world, providerKeySeconds }: EffectContext<never>, since: number): boolean {
   return world.now() - since > providerKeySeconds * 1000;
 }
 
@@ -208,8 +251,8 @@ async function drive<Request>(
   record: EffectRecord<Request>,
 ): Promise<Known | { readonly outcome: 'unknown' }> {
   if (record.request === undefined) throw new PermanentError(`${id}: an intent lacks its request`);
-  const { port } = context;
-  const found: Found = isForgotten(context, record.startedAt) ? await port.find(id) : await port.perform(record.request, `do-${id}`);
+  const forgotten = isForgotten(context, record.startedAt);
+  const found = forgotten ? await context.port.find(id) : await send(context, id, record.request);
   switch (found.outcome) {
     case 'done':
     case 'refused':
@@ -222,6 +265,29 @@ async function drive<Request>(
     default:
       return assertNever(found, 'outcome');
   }
+}
+
+/** Does it under its key. What the provider refuses by status is looked up: the refusal may answer a repetition. */
+async function send<Request>({ port }: EffectContext<Request>, id: string, request: Request): Promise<Found> {
+  try {
+    return await port.perform(request, `do-${id}`);
+  } catch (error) {
+    if (!(error instanceof RequestRefused)) throw error;
+    const found = await port.find(id);
+    return found.outcome === 'unknown' ? { outcome: 'refused', reason: error.reason } : found;
+  }
+}
+
+/**
+ * What was done must not be recorded as never done: a provider broke its contract, and only a person can set that right.
+ *
+ * @throws PermanentError
+ */
+async function assertAgrees<Request>(context: EffectContext<Request>, id: string, { outcome }: Known): Promise<void> {
+  const stored = outcome === 'done' ? await load(context, id) : undefined;
+  const state = stored && stateOf(context, stored);
+  if (state !== 'refused' && state !== 'voided') return;
+  throw new PermanentError(`${id}: the provider did it, and it is recorded as ${stored!.status}: ${stored!.reason}`);
 }
 
 /** Gives an intent a new time; false when it is not what it was. */

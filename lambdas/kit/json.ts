@@ -28,3 +28,15 @@ function isKey(text: string, from: number): boolean {
   while (' \t\r\n'.includes(text.charAt(at)) && at < text.length) at++;
   return text.charAt(at) === ':';
 }
+
+/** A JSON value as a text that does not depend on the order of its members. Undefined ones are left out, as `JSON.stringify` does. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}

@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import { callAws } from './aws-call.ts';
+import { exchange, type HttpAnswer } from './exchange.ts';
+import { canonicalJson } from './json.ts';
 import { issuesOf } from '../contract/core/envelope.ts';
-import { PermanentError, TransientError } from '../contract/core/errors.ts';
+import { TransientError } from '../contract/core/errors.ts';
+import { RequestRefused } from './effect.ts';
 
 export interface ProviderOptions {
   /** Base URL; paths are appended to it. */
@@ -12,6 +15,14 @@ export interface ProviderOptions {
   readonly timeoutMs: number;
 }
 
+interface ProviderRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly idempotencyKey?: string;
+  /** Sent with its members in alphabetical order: a repetition has read it from a table, which keeps no order, and must equal the first try byte for byte. */
+  readonly body?: unknown;
+}
+
 /** Statuses after which the same call may succeed later. 401 and 403 too: a rotated or revoked secret is mended by an operator, not by dropping orders. */
 const retryable = new Set([401, 403, 408, 409, 423, 425, 429]);
 
@@ -20,19 +31,19 @@ const retryable = new Set([401, 403, 408, 409, 423, 425, 429]);
  *
  * @returns the parsed answer, or undefined for 404
  * @throws TransientError when nothing certain is known: no answer, a 5xx, an answer that is not in the contract
- * @throws PermanentError when the provider says that the request itself is wrong
+ * @throws RequestRefused when the provider says that the request itself is wrong
  */
 export async function callProvider<Schema extends z.ZodType>(
   options: ProviderOptions,
-  request: { readonly method: 'GET' | 'POST'; readonly path: string; readonly idempotencyKey?: string; readonly body?: unknown },
+  request: ProviderRequest,
   schema: Schema,
 ): Promise<z.infer<Schema> | undefined> {
   const what = `${request.method} ${request.path}`;
   const secret = await options.secret();
-  let status: number;
-  let text: string;
+  let reply: HttpAnswer;
   try {
-    const response = await fetch(`${options.url.replace(/\/$/, '')}${request.path}`, {
+    reply = await exchange({
+      url: `${options.url.replace(/\/$/, '')}${request.path}`,
       method: request.method,
       headers: {
         accept: 'application/json',
@@ -40,18 +51,18 @@ export async function callProvider<Schema extends z.ZodType>(
         ...(request.idempotencyKey === undefined ? {} : { 'idempotency-key': request.idempotencyKey }),
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      signal: AbortSignal.timeout(options.timeoutMs),
-      redirect: 'error',
+      ...(request.body === undefined ? {} : { body: canonicalJson(request.body) }),
+      timeoutMs: options.timeoutMs,
+      repeatable: request.method === 'GET' || request.idempotencyKey !== undefined,
     });
-    status = response.status;
-    text = await response.text();
   } catch (cause) {
     throw new TransientError('unavailable', `${what}: no answer within ${options.timeoutMs} ms`, { cause });
   }
+  const { status, text } = reply;
   if (status === 404) return undefined;
-  if (status >= 500 || retryable.has(status)) throw new TransientError('unavailable', `${what}: the provider answered ${status}`);
-  if (status >= 400) throw new PermanentError(`${what}: the provider refused the request with ${status}`);
+  if (status >= 500 || (status >= 300 && status < 400) || retryable.has(status))
+    throw new TransientError('unavailable', `${what}: the provider answered ${status}`);
+  if (status >= 400) throw new RequestRefused(what, `the provider refused the request with status ${status}`);
   let answer: unknown;
   try {
     answer = JSON.parse(text);
@@ -72,14 +83,24 @@ export function secretReader(secretId: string | undefined, now: () => number): (
   return async () => {
     if (secretId === undefined) return undefined;
     if (cached && now() < cached.until) return cached.value;
+    const value = await readSecret(secretId);
+    cached = { value, until: now() + 5 * 60_000 };
+    return value;
+  };
+}
+
+async function readSecret(secretId: string): Promise<string> {
+  try {
     const answer = await callAws({
       service: 'secretsmanager',
       path: '/',
       headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.GetSecretValue' },
       body: { SecretId: secretId },
+      repeatable: true,
     });
-    const { SecretString: value } = secretAnswer.parse(answer);
-    cached = { value, until: now() + 5 * 60_000 };
-    return value;
-  };
+    return secretAnswer.parse(answer).SecretString;
+  } catch (cause) {
+    // No message is to blame for it, whatever the class of the failure: an operator mends the secret.
+    throw new TransientError('unavailable', 'the secret of the provider cannot be read', { cause });
+  }
 }

@@ -1,4 +1,4 @@
-import { classify, describeError, PermanentError, TransientError } from '../contract/core/errors.ts';
+import { PermanentError, TransientError } from '../contract/core/errors.ts';
 import { callAws } from '../kit/aws-call.ts';
 
 /**
@@ -16,6 +16,7 @@ export function sesMailer(sender: string): Mailer {
         service: 'ses',
         host: 'email',
         path: '/v2/email/outbound-emails',
+        personal: [to],
         headers: { 'content-type': 'application/json' },
         body: {
           FromEmailAddress: sender,
@@ -24,7 +25,9 @@ export function sesMailer(sender: string): Mailer {
         },
       });
     } catch (error) {
-      throw withoutAddress(error, to, sender);
+      // A refusal that names the sender is not the customer's: somebody has to verify it.
+      if (error instanceof PermanentError && error.message.includes(sender)) throw new TransientError('unavailable', error.message);
+      throw error;
     }
   };
 }
@@ -32,13 +35,4 @@ export function sesMailer(sender: string): Mailer {
 /** Without a character set SES takes text for 7-bit ASCII, and amounts have signs such as €. */
 function utf8(text: string): { readonly Data: string; readonly Charset: 'UTF-8' } {
   return { Data: text, Charset: 'UTF-8' };
-}
-
-/** SES quotes addresses, and what is thrown is logged and kept. A refusal that names the sender is not the customer's: somebody has to verify it. */
-function withoutAddress(error: unknown, to: string, sender: string): Error {
-  const quoted = new RegExp(to.replaceAll(/\W/g, String.raw`\$&`), 'gi');
-  const message = describeError(error).replaceAll(quoted, '(the address)');
-  const verdict = classify(error);
-  if (verdict.class === 'transient') return new TransientError(verdict.reason, message);
-  return message.includes(sender) ? new TransientError('unavailable', message) : new PermanentError(message);
 }

@@ -34,6 +34,7 @@ export function createHandler(environment: Environment<'payment'>, connections: 
       names: paymentStates,
       port: paymentEffect(chooseGateway()),
       providerKeySeconds: stage.providerKeySeconds,
+      callSeconds: stage.consumerTimeoutSeconds,
     },
     makeMessage: messageMaker(topology, world),
   };

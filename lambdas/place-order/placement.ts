@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { groupIdOf, orderIdOf, type Order, type OrderLine } from '../contract/order.ts';
 import type { Placement } from '../contract/requests.ts';
 import type { FieldProblem } from '../kit/http.ts';
+import { canonicalJson } from '../kit/json.ts';
 
 /**
  * Merges lines with the same SKU and price, and sums up.
@@ -76,13 +77,4 @@ export function openOrder(
 /** Hash of a JSON value that does not depend on the order of its keys: the same request has the same hash, however it was written. */
 export function requestHash(received: unknown): string {
   return createHash('sha256').update(canonicalJson(received)).digest('base64url');
-}
-
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
-  }
-  return JSON.stringify(value);
 }

@@ -34,6 +34,7 @@ export function createHandler(environment: Environment<'shipping'>, connections:
       names: shipmentStates,
       port: shipmentEffect(chooseCarrier()),
       providerKeySeconds: stage.providerKeySeconds,
+      callSeconds: stage.consumerTimeoutSeconds,
     },
     makeMessage: messageMaker(topology, world),
   };

@@ -1,18 +1,13 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TransientError } from '../../lambdas/contract/core/errors.ts';
-import { topology } from '../../lambdas/contract/routes.ts';
-import { messageMaker } from '../../lambdas/kit/message.ts';
-import type { ProviderOptions } from '../../lambdas/kit/provider.ts';
 import { sandboxLedger } from '../../lambdas/kit/sandbox-ledger.ts';
 import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
-import { httpGateway } from '../../lambdas/payment/http-gateway.ts';
-import { capturePayment, paymentEffect, paymentStates, refundPayment, type Payments } from '../../lambdas/payment/payment.ts';
+import { capturePayment, refundPayment, type Payments } from '../../lambdas/payment/payment.ts';
 import { sandboxGateway } from '../../lambdas/payment/sandbox-gateway.ts';
-import { httpCarrier } from '../../lambdas/shipping/http-carrier.ts';
 import { sandboxCarrier } from '../../lambdas/shipping/sandbox-carrier.ts';
-import { arrangeShipment, callOffShipment, shipmentEffect, shipmentStates, type Shipments } from '../../lambdas/shipping/shipment.ts';
+import { arrangeShipment, callOffShipment, type Shipments } from '../../lambdas/shipping/shipment.ts';
 import { aMessage, anOrder, orderKeys, testWorld } from '../support/builders.ts';
+import { paymentsAt, shipmentsAt } from '../support/effects.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
 
 let tables: TestTables;
@@ -41,21 +36,7 @@ const status = async () => (await tables.get('payments', { orderId }))?.['status
 const books = async () => (await tables.all('sandboxLedger')).flatMap(({ kind }) => (kind ? [kind] : [])).toSorted();
 
 function payments(gateway: PaymentGateway = sandboxGateway(sandboxLedger(tables.database, 'sandboxLedger'), world)): Payments {
-  return {
-    effects: {
-      database: tables.database,
-      outboxTable: 'outbox',
-      source: 'payment',
-      outboxExpirySeconds: 3600,
-      world,
-      table: 'payments',
-      keyName: 'orderId',
-      names: paymentStates,
-      port: paymentEffect(gateway),
-      providerKeySeconds: 3600,
-    },
-    makeMessage: messageMaker(topology, world),
-  };
+  return paymentsAt({ database: tables.database, world }, gateway);
 }
 
 describe('a payment', () => {
@@ -253,21 +234,8 @@ describe('a payment', () => {
 });
 
 describe('a shipment', () => {
-  const shipments = (): Shipments => ({
-    effects: {
-      database: tables.database,
-      outboxTable: 'outbox',
-      source: 'shipping',
-      outboxExpirySeconds: 3600,
-      world,
-      table: 'shipments',
-      keyName: 'orderId',
-      names: shipmentStates,
-      port: shipmentEffect(sandboxCarrier(sandboxLedger(tables.database, 'sandboxLedger'), world)),
-      providerKeySeconds: 3600,
-    },
-    makeMessage: messageMaker(topology, world),
-  });
+  const shipments = (): Shipments =>
+    shipmentsAt({ database: tables.database, world }, sandboxCarrier(sandboxLedger(tables.database, 'sandboxLedger'), world));
   const arrange = (postalCode = '1') =>
     aMessage('ShipmentRequested', { ...orderKeys, items: [{ sku: 'a', qty: 1 }], shipTo: { postalCode } }, { aggregateId: orderId });
   const callOff = () => aMessage('ShipmentCancelRequested', orderKeys, { aggregateId: orderId });
@@ -284,120 +252,5 @@ describe('a shipment', () => {
     expect(await callOffShipment(shipments(), callOff())).toBe('tombstone');
     expect(await arrangeShipment(shipments(), arrange())).toBe('answered again: voided');
     expect(await books()).toEqual([]);
-  });
-});
-
-describe('a provider behind HTTP', () => {
-  type Reply = { status?: number; body?: unknown; raw?: string; hang?: boolean; drop?: boolean };
-  let server: Server;
-  let options: ProviderOptions;
-  let replies: Reply[];
-  const seen: { method: string; url: string; key: string; auth: string; body: unknown }[] = [];
-
-  beforeAll(async () => {
-    server = createServer((incoming: IncomingMessage, response) => {
-      const chunks: Buffer[] = [];
-      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-      incoming.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        seen.push({
-          method: incoming.method!,
-          url: incoming.url!,
-          key: String(incoming.headers['idempotency-key']),
-          auth: String(incoming.headers.authorization),
-          body: text === '' ? undefined : JSON.parse(text),
-        });
-        const { status: code = 200, body, raw, hang, drop } = replies.shift() ?? {};
-        if (hang) return;
-        if (drop) return void incoming.socket.destroy();
-        response.writeHead(code, { 'content-type': 'application/json' });
-        response.end(raw ?? JSON.stringify(body));
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
-    options = { url: `http://127.0.0.1:${port}/v1/`, secret: () => Promise.resolve('s3cret'), timeoutMs: 300 };
-  });
-  afterAll(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  beforeEach(() => {
-    replies = [];
-    seen.length = 0;
-  });
-
-  const charge = { orderId: 'ord_1', amount: 5, currency: 'JPY', token: 't' };
-
-  it('gets the contract’s request: path, key, secret and body', async () => {
-    replies = [{ body: { outcome: 'captured', reference: 'r1' } }, { body: { outcome: 'refunded' } }, { status: 404, body: {} }];
-    const gateway = httpGateway(options);
-    expect(await gateway.capture(charge, 'do-ord_1')).toEqual({ outcome: 'captured', reference: 'r1' });
-    expect(await gateway.refund(charge, 'r1', 'undo-ord_1')).toBe('refunded');
-    expect(await gateway.find('ord_1')).toEqual({ outcome: 'unknown' });
-    expect(seen).toEqual([
-      { method: 'POST', url: '/v1/captures', key: 'do-ord_1', auth: 'Bearer s3cret', body: charge },
-      {
-        method: 'POST',
-        url: '/v1/refunds',
-        key: 'undo-ord_1',
-        auth: 'Bearer s3cret',
-        body: { orderId: 'ord_1', reference: 'r1', amount: 5, currency: 'JPY' },
-      },
-      { method: 'GET', url: '/v1/captures/ord_1', key: 'undefined', auth: 'Bearer s3cret', body: undefined },
-    ]);
-  });
-
-  it.each<[string, Reply, string]>([
-    ['does not answer in time', { hang: true }, 'TransientError'],
-    ['drops the connection', { drop: true }, 'TransientError'],
-    ['answers 500', { status: 500, raw: 'oops' }, 'TransientError'],
-    ['answers 429', { status: 429, body: {} }, 'TransientError'],
-    ['answers 401: an operator mends the secret', { status: 401, body: {} }, 'TransientError'],
-    ['answers nonsense', { raw: '<html>' }, 'TransientError'],
-    ['answers an outcome that is not in the contract', { body: { outcome: 'maybe' } }, 'TransientError'],
-    ['answers captured without a reference', { body: { outcome: 'captured' } }, 'TransientError'],
-    ['does not know the path', { status: 404, body: {} }, 'TransientError'],
-    ['redirects', { status: 302, raw: '' }, 'TransientError'],
-    ['refuses the request itself', { status: 400, body: {} }, 'PermanentError'],
-  ])('that %s is never taken for an outcome', async (_, reply, error) => {
-    replies = [reply];
-    await expect(httpGateway(options).capture(charge, 'k')).rejects.toMatchObject({ name: error });
-  });
-
-  it('declines, or is not sure yet', async () => {
-    replies = [{ body: { outcome: 'declined', reason: 'no money' } }, { body: { outcome: 'pending' } }];
-    expect(await httpGateway(options).capture(charge, 'k')).toEqual({ outcome: 'declined', reason: 'no money' });
-    expect(await httpGateway(options).capture(charge, 'k')).toEqual({ outcome: 'pending' });
-  });
-
-  it('carries parcels by the same rules', async () => {
-    replies = [
-      { body: { outcome: 'arranged', trackingId: 't1' } },
-      { body: { outcome: 'cancelled' } },
-      { body: { outcome: 'cancelled', trackingId: 't1' } },
-      { body: { outcome: 'rejected', reason: 'too far' } },
-      { status: 503, raw: '' },
-    ];
-    const carrier = httpCarrier(options);
-    const consignment = { orderId: 'ord_1', items: [{ sku: 'a', qty: 1 }] };
-    expect(await carrier.arrange(consignment, 'do-ord_1')).toEqual({ outcome: 'arranged', trackingId: 't1' });
-    expect(await carrier.callOff(consignment, 't1', 'undo-ord_1')).toBe('cancelled');
-    expect(await carrier.find('ord_1')).toEqual({ outcome: 'cancelled', trackingId: 't1' });
-    expect(await carrier.arrange(consignment, 'k')).toEqual({ outcome: 'rejected', reason: 'too far' });
-    await expect(carrier.arrange(consignment, 'k')).rejects.toBeInstanceOf(TransientError);
-    expect(seen.map(({ method, url }) => `${method} ${url}`).slice(0, 3)).toEqual([
-      'POST /v1/shipments',
-      'POST /v1/shipments/ord_1/cancel',
-      'GET /v1/shipments/ord_1',
-    ]);
-  });
-
-  it('charges an order once through lost answers, end to end', async () => {
-    replies = [{ drop: true }, { body: { outcome: 'captured', reference: 'r9' } }];
-    const live = payments(httpGateway(options));
-    await expect(capturePayment(live, request())).rejects.toBeInstanceOf(TransientError);
-    expect(await capturePayment(live, request())).toBe('done');
-    expect(seen.map(({ key }) => key)).toEqual([`do-${orderId}`, `do-${orderId}`]);
   });
 });

@@ -40,7 +40,7 @@ const world = testWorld(Date.UTC(2026, 0, 20));
 const makeMessage = messageMaker(topology, world);
 const commits = () => ({ database: tables.database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 3600, world });
 const saga = (): Saga => ({ store: { ...commits(), ordersTable: 'orders' }, makeMessage, telemetry: testTelemetry() });
-const effect = { keyName: 'orderId', providerKeySeconds: 3600 };
+const effect = { keyName: 'orderId', providerKeySeconds: 3600, callSeconds: 15 };
 const payments = (): Payments => ({
   effects: {
     ...commits(),

@@ -70,6 +70,10 @@ export function assertDurations(stage: string, d: Durations): void {
   demand(d.scheduledTimeoutSeconds < 60, 'scheduledTimeoutSeconds: must end before the next minute');
   demand(visibilityTimeoutSeconds(d) <= 12 * 3600, 'consumerTimeoutSeconds: visibility would exceed 12 hours');
   demand(
+    d.consumerTimeoutSeconds + 600 < d.providerKeySeconds,
+    `providerKeySeconds (${d.providerKeySeconds}) must exceed consumerTimeoutSeconds (${d.consumerTimeoutSeconds}) by ten minutes at least: a call must end while its key is kept`,
+  );
+  demand(
     d.relay.leaseSeconds > d.scheduledTimeoutSeconds,
     'relay.leaseSeconds must exceed scheduledTimeoutSeconds, or two relays hold one row',
   );

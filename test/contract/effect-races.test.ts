@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TransientError } from '../../lambdas/contract/core/errors.ts';
+import { RequestRefused } from '../../lambdas/kit/effect.ts';
+import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
+import { capturePayment, refundPayment } from '../../lambdas/payment/payment.ts';
+import { aMessage, anOrder, orderKeys, testWorld } from '../support/builders.ts';
+import { callSeconds, paymentsAt, providerKeySeconds } from '../support/effects.ts';
+import { withStaleReads } from '../support/stale-reads.ts';
+import { startTables, type TestTables } from '../support/tables.ts';
+
+let tables: TestTables;
+let world: ReturnType<typeof testWorld>;
+let orderId: string;
+/** Calls that a gateway has got, in order. */
+let calls: string[];
+beforeAll(async () => {
+  tables = await startTables();
+});
+afterAll(() => tables.stop());
+beforeEach(async () => {
+  await tables.clear('outbox');
+  world = testWorld();
+  orderId = anOrder().orderId;
+  calls = [];
+});
+
+const money = { amount: 500, currency: 'JPY' };
+const capture = (gateway: PaymentGateway, database = tables.database) =>
+  capturePayment(
+    paymentsAt({ database, world }, gateway),
+    aMessage('PaymentRequested', { ...orderKeys, ...money, token: 't' }, { aggregateId: orderId }),
+  );
+const refund = (gateway: PaymentGateway, database = tables.database) =>
+  refundPayment(
+    paymentsAt({ database, world }, gateway),
+    aMessage('RefundRequested', { ...orderKeys, ...money }, { aggregateId: orderId }),
+  );
+const status = async () => (await tables.get('payments', { orderId }))?.['status'];
+const noAnswer = () => Promise.reject(new TransientError('unavailable', 'no answer'));
+const done = { outcome: 'captured', reference: 'r' } as const;
+
+/** A gateway that takes everything and knows what it took, but for what is given. */
+function gateway(changes: Partial<PaymentGateway> = {}): PaymentGateway {
+  const took = (call: string): void => void calls.push(call);
+  const plain: PaymentGateway = {
+    capture: () => Promise.resolve(done),
+    refund: () => Promise.resolve('refunded'),
+    find: () => Promise.resolve({ outcome: 'unknown' }),
+    ...changes,
+  };
+  return {
+    capture: (...given) => (took('capture'), plain.capture(...given)),
+    refund: (...given) => (took('refund'), plain.refund(...given)),
+    find: (...given) => (took('find'), plain.find(...given)),
+  };
+}
+
+describe('the end of a key’s life', () => {
+  const clockSkewSeconds = 60;
+  const lastSend = (providerKeySeconds - callSeconds - clockSkewSeconds) * 1000;
+
+  it.each([
+    [0, ['capture', 'capture']],
+    [1, ['capture', 'find']],
+  ])('a call begins only while it can end within it: %d ms after the last moment', async (late, expected) => {
+    await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+    world.advance(lastSend + late);
+    expect(await capture(gateway({ find: () => Promise.resolve(done) }))).toBe('done');
+    expect(calls).toEqual(expected);
+  });
+
+  it.each([lastSend - 1, lastSend, lastSend + 1, providerKeySeconds * 1000 - 1, providerKeySeconds * 1000, providerKeySeconds * 1000 + 1])(
+    'no undo takes a capture for never done that began %d ms after its intent and is still under way',
+    async (begun) => {
+      await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+      world.advance(begun);
+      let taken = false;
+      const slow = gateway({
+        capture: async () => {
+          // It takes as long as it can, and only then the gateway knows of it. Meanwhile another environment, whose clock is ahead, undoes.
+          world.advance((callSeconds + clockSkewSeconds) * 1000);
+          await refund(gateway({ capture: noAnswer })).catch((error: unknown) => expect(error).toBeInstanceOf(TransientError));
+          taken = true;
+          return done;
+        },
+      });
+      await capture(slow).catch((error: unknown) => expect(error).toBeInstanceOf(TransientError));
+      expect({ taken, status: await status() }).toEqual({ taken, status: taken ? 'CAPTURED' : 'DECLINED' });
+    },
+  );
+
+  it('an undo waits until nothing is under way any more, and then believes that there is no trace', async () => {
+    await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+    world.advance(providerKeySeconds * 1000);
+    await expect(refund(gateway())).rejects.toMatchObject({ name: 'TransientError', reason: 'unavailable' });
+    expect(await status()).toBe('CAPTURING');
+    world.advance(1);
+    expect(await refund(gateway())).toBe('nothing to undo');
+    expect(calls).toEqual(['capture', 'find', 'find']);
+  });
+
+  it('of an undo is counted from the undo, not from the intent: a young one is sent again under its key', async () => {
+    await capture(gateway());
+    world.advance(providerKeySeconds * 2000);
+    await expect(refund(gateway({ refund: noAnswer }))).rejects.toThrow('no answer');
+    world.advance(lastSend);
+    expect(await refund(gateway())).toBe('undone');
+    expect(calls).toEqual(['capture', 'refund', 'refund']);
+  });
+});
+
+describe('two environments at once', () => {
+  it('that both find no trace: only one renews the intent and sends it', async () => {
+    await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+    world.advance(providerKeySeconds * 1000 + 1);
+    const late = gateway({
+      find: async () => {
+        // The other one was quicker, and dies before it can commit.
+        world.advance(1);
+        await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+        return { outcome: 'unknown' };
+      },
+    });
+    await expect(capture(late)).rejects.toMatchObject({ name: 'TransientError', reason: 'conflict' });
+    expect(calls).toEqual(['capture', 'find', 'find', 'capture']);
+  });
+
+  it('that are told otherwise by a provider that breaks its contract are not passed over in silence', async () => {
+    const contradicting = gateway({
+      capture: async () => {
+        const refusing = gateway({ capture: () => Promise.reject(new RequestRefused('POST /captures', 'no')) });
+        expect(await refund(refusing)).toBe('nothing to undo');
+        return done;
+      },
+    });
+    await expect(capture(contradicting)).rejects.toMatchObject({ name: 'PermanentError', message: /recorded as DECLINED/ });
+  });
+});
+
+describe('a record', () => {
+  it('is read as it is now, not as a replica remembers it', async () => {
+    const stale = withStaleReads(tables);
+    expect(await capture(gateway(), stale.database)).toBe('done');
+    expect(await capture(gateway(), stale.database)).toBe('answered again: done');
+    expect(await refund(gateway(), stale.database)).toBe('undone');
+    expect(await refund(gateway(), stale.database)).toBe('answered again: undone');
+    expect(calls).toEqual(['capture', 'refund']);
+  });
+});

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { assertDurations } from '../../lambdas/contract/core/durations.ts';
+import { durations, stageNames } from '../../lambdas/contract/stages.ts';
+
+const contract = readFileSync(new URL('../../docs/providers.md', import.meta.url), 'utf8');
+
+describe('the contract with providers', () => {
+  it.each(stageNames)('demands that keys are kept for as long as stage %s relies on them', (stage) => {
+    const hours = Number(/for at least (\d+) hours \(`providerKeySeconds`\)/.exec(contract)?.[1]);
+    expect(durations[stage].providerKeySeconds).toBe(hours * 3600);
+  });
+
+  it('leaves a call time to end while its key is kept', () => {
+    const tooShort = { ...durations.prod, providerKeySeconds: durations.prod.consumerTimeoutSeconds + 600 };
+    expect(() => assertDurations('x', tooShort)).toThrow(/providerKeySeconds/);
+  });
+});
