@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientOptions } from '../client/http.ts';
 import { OrderSagaClient, type Order } from '../client/order-saga.ts';
@@ -27,11 +28,10 @@ export function clientOf(url: string, authorize?: ClientOptions['authorize']): O
 }
 
 export async function placeOrder(client: OrderSagaClient, customerId: string): Promise<string> {
-  const { body } = await client.placeOrder({
-    customerId,
-    items: [{ sku: 'coffee', qty: 1, price: 500 }],
-    shipTo: { name: 'Ada', postalCode: '1000001' },
-  });
+  const { body } = await client.placeOrder(
+    { customerId, items: [{ sku: 'coffee', qty: 1, price: 500 }], shipTo: { name: 'Ada', postalCode: '1000001' } },
+    { idempotencyKey: randomUUID() },
+  );
   return body.orderId;
 }
 

@@ -2,12 +2,13 @@
 import { send, type Answer, type ClientOptions } from './http.ts';
 
 export interface Placement {
-  /** Who orders. Under a token it may be left out and is never another than its `sub`. */
+  /** Who orders. Under a token it may be left out, and is never another than the token’s `sub`. */
   readonly customerId?: string;
+  /** Three letters of ISO 4217. Required where a real payment gateway is configured, as on prod; the sandbox takes JPY by default. */
   readonly currency?: string;
   /** Lines with the same SKU and price are merged; one SKU at two prices is refused. */
   readonly items: readonly OrderLine[];
-  /** What the payment gateway charges. The sandbox knows tok_ok, tok_declined, tok_flaky, tok_lost_response and tok_slow. */
+  /** What the payment gateway charges. Required where a real one is configured, as on prod. The sandbox takes tok_ok by default, and knows tok_declined, tok_flaky, tok_lost_response and tok_slow. */
   readonly payment?: {
     readonly token: string;
   };
@@ -21,16 +22,16 @@ export interface Placement {
     readonly line2?: string;
     readonly phone?: string;
   };
-  /** Where the outcome is mailed to. */
+  /** The address that the outcome is mailed to. */
   readonly email?: string;
 }
 
 export interface OrderLine {
-  /** Stock keeping unit. */
+  /** The stock keeping unit. */
   readonly sku: string;
-  /** Pieces. */
+  /** How many pieces. All lines together have at most as many. */
   readonly qty: number;
-  /** Of one piece, in the currency’s minor unit. */
+  /** The price of one piece, in the currency’s minor unit. The caller names it. */
   readonly price: number;
 }
 
@@ -46,19 +47,21 @@ export interface Order {
   readonly status: 'PENDING' | 'CONFIRMED' | 'FAILED' | 'CANCELLED';
   /** Which answer the saga waits for. SETTLED waits for nothing. */
   readonly step: 'RESERVING_STOCK' | 'CAPTURING_PAYMENT' | 'ARRANGING_SHIPMENT' | 'CALLING_OFF_SHIPMENT' | 'REFUNDING_PAYMENT' | 'RELEASING_STOCK' | 'SETTLED';
-  /** Counts the order’s transitions. */
+  /** How many transitions the order has made. */
   readonly version: number;
   readonly currency: string;
-  /** Sum of qty × price, in the currency’s minor unit. */
+  /** The sum of qty × price of all lines, in the currency’s minor unit. */
   readonly total: number;
   readonly items: readonly OrderLine[];
   /** Why the order failed. */
   readonly failure?: {
-    /** For programs: stable. */
+    /** A stable code, for programs. */
     readonly code: 'OUT_OF_STOCK' | 'PAYMENT_DECLINED' | 'UNDELIVERABLE' | 'TIMED_OUT';
-    /** For people: may change. */
+    /** A text for people. It may change. */
     readonly detail: string;
   };
+  /** The carrier’s number of the shipment. A confirmed order has one. */
+  readonly trackingId?: string;
   readonly placedAt: string;
   readonly updatedAt: string;
   /** When the customer’s answer became final. */
@@ -66,9 +69,9 @@ export interface Order {
 }
 
 export interface OrderList {
-  /** Newest first. The list follows an order’s changes within about a second. */
+  /** The customer’s orders, newest first. The list follows an order’s changes within about a second. */
   readonly orders: readonly ListedOrder[];
-  /** There may be more: send it back to go on. */
+  /** Present when there may be more orders. Send it with the next request to go on. */
   readonly cursor?: string;
 }
 
@@ -77,9 +80,9 @@ export interface ListedOrder {
   readonly customerId: string;
   /** PENDING becomes exactly one of the others, once. */
   readonly status: 'PENDING' | 'CONFIRMED' | 'FAILED' | 'CANCELLED';
-  /** Pieces, not lines. */
+  /** How many pieces, not how many lines. */
   readonly itemCount: number;
-  /** Sum of qty × price, in the currency’s minor unit. */
+  /** The sum of qty × price of all lines, in the currency’s minor unit. */
   readonly total: number;
   readonly currency: string;
   readonly placedAt: string;
@@ -90,25 +93,25 @@ export interface Timeline {
   readonly orderId: string;
   /** Every message of the order that is still held, oldest first. */
   readonly entries: readonly TimelineEntry[];
-  /** Versions whose messages are no longer held. */
+  /** How many of the order’s versions have messages that are no longer held. */
   readonly expired: number;
-  /** There are more entries than one answer shows. */
+  /** Whether there are more entries than one answer shows. */
   readonly truncated: boolean;
 }
 
 export interface TimelineEntry {
   readonly messageId: string;
-  /** Such as OrderPlaced or PaymentCaptured. */
+  /** The type of the message, such as OrderPlaced or PaymentCaptured. */
   readonly type: string;
-  /** The order’s version that it announces; answers of participants have none. */
+  /** The order’s version that the message announces. Answers of participants have none. */
   readonly sequence?: number;
-  /** The function that committed it. */
+  /** The function that committed the message. */
   readonly source: string;
   readonly committedAt: string;
   readonly sentAt?: string;
-  /** Of its sending. */
+  /** How far sending the message has got. */
   readonly status: 'PENDING' | 'SENT' | 'FAILED' | 'SENDING' | 'DEAD';
-  /** How often sending it failed. */
+  /** How often sending the message has failed. */
   readonly attempts: number;
 }
 
@@ -127,15 +130,15 @@ export interface StockSetting {
 
 export interface StockLevel {
   readonly sku: string;
-  /** Free to sell. */
+  /** Pieces that are free to sell. */
   readonly available: number;
-  /** Held by orders. */
+  /** Pieces that orders hold. */
   readonly reserved: number;
 }
 
 /** Options of every operation. */
 export interface CallOptions {
-  /** Given by the caller, or made; every log line and message of the request carries it. */
+  /** The caller’s own, or one that is made for the request. Every log line and message of the request carries it. */
   readonly correlationId?: string;
 }
 
@@ -149,26 +152,26 @@ export class OrderSagaClient {
 
   /** Place an order. Accepts the order and answers; a second later it is confirmed or has failed, and then everything is undone. One key, one order: the same request again gets the same answer. `POST /orders` */
   placeOrder(body: Placement, options: CallOptions & {
-    /** A new one for each order, the same for each repetition. */
-    readonly idempotencyKey?: string;
-  } = {}): Promise<Answer<202, Accepted>> {
+    /** A new key for each order, and the same key for each repetition of its request. */
+    readonly idempotencyKey: string;
+  }): Promise<Answer<202, Accepted>> {
     return send(this.#options, {
       method: 'POST',
       path: '/orders',
       body,
-      headers: { 'idempotency-key': options.idempotencyKey ?? crypto.randomUUID(), 'x-correlation-id': options.correlationId },
+      headers: { 'idempotency-key': options.idempotencyKey, 'x-correlation-id': options.correlationId },
     }) as Promise<Answer<202, Accepted>>;
   }
 
   /** List a customer’s orders. `GET /orders` */
   listOrders(query: {
-    /** Whose orders. Required unless a token says it. */
+    /** Whose orders are listed. Required unless a token says it. */
     readonly customerId?: string;
-    /** Only orders in this status. */
+    /** Lists only orders in this status. */
     readonly status?: 'PENDING' | 'CONFIRMED' | 'FAILED' | 'CANCELLED';
-    /** Orders in one answer. With a status there may be fewer although more follow. */
+    /** How many orders one answer has at most. With a status there may be fewer although more follow. */
     readonly limit?: number;
-    /** From the answer before: the list goes on there. Opaque, and bound to customer and status. */
+    /** The cursor of the answer before: the list goes on there. It is opaque, and bound to customer and status. */
     readonly cursor?: string;
   } = {}, options: CallOptions = {}): Promise<Answer<200, OrderList>> {
     return send(this.#options, {
@@ -250,9 +253,9 @@ export class OrderSagaClient {
 
   /** Set what is free to sell. `PUT /admin/stock/{sku}` */
   putStock(sku: string, body: StockSetting, options: CallOptions & {
-    /** The same for each repetition of a request. A repetition of the last setting changes nothing and is answered with the level as it is now. Without a key, or after another setting, a repetition sets again. */
+    /** The same key for each repetition of a request. A repetition of the last setting changes nothing and is answered with the level as it is now. Without a key, or after another setting, a repetition sets again. */
     readonly idempotencyKey?: string;
-    /** Only if the stock still has this ETag; `*`: only if the SKU exists. */
+    /** The stock is set only if it still has this ETag; with `*`, only if the SKU exists. */
     readonly ifMatch?: string;
   } = {}): Promise<Answer<200, StockLevel>> {
     return send(this.#options, {

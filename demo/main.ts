@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   const placed: string[] = [];
   const tell = async (scene: Scene): Promise<Order> => {
     say(`\n■ ${scene.title}`);
-    const { body } = await api.client.placeOrder(scene.order, scene.key === undefined ? {} : { idempotencyKey: scene.key });
+    const { body } = await api.client.placeOrder(scene.order, { idempotencyKey: scene.key ?? randomUUID() });
     const order = await follow(api, body.orderId);
     if (!placed.includes(order.orderId)) placed.push(order.orderId);
     if (scene.expected !== undefined && outcomeOf(order) !== scene.expected) {
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   say('\n■ Two buyers want the last one, at the same time');
   const buyers = await Promise.all(
     ['ada', 'grace'].map(async (customerId) => {
-      const { body } = await api.client.placeOrder({ customerId, ...line('last-one') });
+      const { body } = await api.client.placeOrder({ customerId, ...line('last-one') }, { idempotencyKey: randomUUID() });
       return body.orderId;
     }),
   );

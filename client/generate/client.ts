@@ -14,7 +14,7 @@ import { send, type Answer, type ClientOptions } from './http.ts';
 ${types.join('\n')}
 /** Options of every operation. */
 export interface CallOptions {
-  /** Given by the caller, or made; every log line and message of the request carries it. */
+  /** The caller’s own, or one that is made for the request. Every log line and message of the request carries it. */
   readonly correlationId?: string;
 }
 
@@ -47,18 +47,23 @@ function methodOf(document: OpenApiDocument, method: string, path: string, opera
     });
   const fields = (list: typeof parameters, nameOf: (name: string) => string): string =>
     list
-      .map(({ name, schema, description: text }) => `${comment('  ', text)}    readonly ${nameOf(name)}?: ${typeOf(schema, '    ')};\n`)
+      .map(
+        ({ name, schema, required, description: text }) =>
+          `${comment('  ', text)}    readonly ${nameOf(name)}${required ? '' : '?'}: ${typeOf(schema, '    ')};\n`,
+      )
       .join('');
   const schema = requestBody?.content['application/json']?.schema;
   const signature = [
     ...of('path').map(({ name }) => `${name}: string`),
     ...(schema === undefined ? [] : [`body: ${typeOf(schema, '  ')}`]),
     ...(query.length === 0 ? [] : [`query: {\n${fields(query, String)}  } = {}`]),
-    headers.length === 0 ? 'options: CallOptions = {}' : `options: CallOptions & {\n${fields(headers, camelCase)}  } = {}`,
+    headers.length === 0
+      ? 'options: CallOptions = {}'
+      : `options: CallOptions & {\n${fields(headers, camelCase)}  }${headers.some(({ required }) => required) ? '' : ' = {}'}`,
   ];
-  // One key for all tries of a call: that is what makes them one order, or one setting.
-  const valueOf = ({ name }: (typeof headers)[number]): string =>
-    `options.${camelCase(name)}${name === 'Idempotency-Key' ? ' ?? crypto.randomUUID()' : ''}`;
+  // Without a key of the caller's own, all tries of one call still have one. What demands a key has none made here: it must outlive the caller.
+  const valueOf = ({ name, required }: (typeof headers)[number]): string =>
+    `options.${camelCase(name)}${name === 'Idempotency-Key' && !required ? ' ?? crypto.randomUUID()' : ''}`;
   const sent = [
     ...headers.map((parameter) => `'${parameter.name.toLowerCase()}': ${valueOf(parameter)}`),
     `'x-correlation-id': options.correlationId`,

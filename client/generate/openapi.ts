@@ -72,7 +72,7 @@ const problemSchema: Json = {
   type: 'object',
   description: 'A problem document (RFC 9457).',
   properties: {
-    type: { type: 'string', description: 'Which kind of problem, for programs: never changes.' },
+    type: { type: 'string', description: 'The kind of problem, for programs. It never changes.' },
     title: { type: 'string' },
     status: { type: 'integer' },
     detail: { type: 'string', description: 'What is wrong this time, for people.' },
@@ -88,7 +88,7 @@ const problemSchema: Json = {
         required: ['field', 'message'],
       },
     },
-    correlationId: { type: 'string', description: 'Under which the request is logged.' },
+    correlationId: { type: 'string', description: 'The id under which the request is logged.' },
   },
   required: ['type', 'title', 'status', 'detail', 'correlationId'],
 };
@@ -141,7 +141,7 @@ export function openApiDocument(version: string): OpenApiDocument {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'Where an issuer is configured: `sub` is the customer.',
+          description: 'A customer’s token, where an issuer is configured. Its `sub` is the customer.',
         },
         iam: {
           type: 'apiKey',
@@ -242,7 +242,9 @@ function responsesOf(operation: OperationDefinition): Record<string, ResponseObj
       ].join('\n\n'),
       headers: {
         ...(documents.length > 0 ? correlation : {}),
-        ...(retry ? { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } : {}),
+        ...(retry
+          ? { 'Retry-After': { description: 'After how many seconds the same request may be sent again.', schema: { type: 'integer' } } }
+          : {}),
       },
       content: {
         ...(documents.length > 0 ? { 'application/problem+json': { schema: { $ref: reference('Problem') } } } : {}),

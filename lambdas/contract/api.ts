@@ -45,9 +45,9 @@ export const namedSchemas = {
 } as const;
 
 const orderId = 'ord_1V3ZJY8R4Q0W6T2K9M5C7XBDEH';
-const orderPath = { id: { description: 'From the answer to POST /orders.', schema: orderIdSchema, example: orderId } };
-const skuPath = { sku: { description: 'Stock keeping unit.', schema: skuSchema, example: 'coffee' } };
-const etag: HeaderDefinition = { description: 'Changes with every change.', schema: z.string(), example: '"4"' };
+const orderPath = { id: { description: 'The order’s id, from the answer to POST /orders.', schema: orderIdSchema, example: orderId } };
+const skuPath = { sku: { description: 'The stock keeping unit.', schema: skuSchema, example: 'coffee' } };
+const etag: HeaderDefinition = { description: 'It is another one after every change.', schema: z.string(), example: '"4"' };
 const when = { placedAt: '2026-11-21T09:00:00.000Z', updatedAt: '2026-11-21T09:00:01.204Z' };
 const exampleOrder: OrderAnswer = {
   orderId,
@@ -58,13 +58,14 @@ const exampleOrder: OrderAnswer = {
   currency: 'JPY',
   total: 1000,
   items: [{ sku: 'coffee', qty: 2, price: 500 }],
+  trackingId: 'shp_5f7c8ec7',
   ...when,
   settledAt: when.updatedAt,
 };
 
 /** Headers of every request and every answer. */
 export const correlationHeader: HeaderDefinition = {
-  description: 'Given by the caller, or made; every log line and message of the request carries it.',
+  description: 'The caller’s own, or one that is made for the request. Every log line and message of the request carries it.',
   schema: z.string().regex(correlationIdPattern, 'must be 1 to 128 visible ASCII characters'),
   example: 'checkout-7f3a',
 };
@@ -141,7 +142,7 @@ export const operations = {
       'Accepts the order and answers; a second later it is confirmed or has failed, and then everything is undone. One key, one order: the same request again gets the same answer.',
     headers: {
       'Idempotency-Key': {
-        description: 'A new one for each order, the same for each repetition.',
+        description: 'A new key for each order, and the same key for each repetition of its request.',
         schema: idempotencyKeySchema,
         required: true,
         example: 'demo-001',
@@ -172,16 +173,23 @@ export const operations = {
     },
     answers: {
       202: {
-        description: 'Accepted, now or before.',
+        description: 'The order is accepted, now or before.',
         schema: acceptedSchema,
         example: { orderId, status: 'PENDING' },
         headers: {
-          Location: { description: 'Where the order is.', schema: z.string(), example: `/orders/${orderId}` },
-          'Idempotency-Replayed': { description: '`true`: the order was there already.', schema: z.literal('true') },
+          Location: { description: 'The path of the order.', schema: z.string(), example: `/orders/${orderId}` },
+          'Idempotency-Replayed': { description: '`true` when the order was there already.', schema: z.literal('true') },
         },
       },
     },
-    problems: [problems.malformedBody, problems.otherCustomer, problems.bodyTooLarge, problems.unsupportedMediaType, problems.keyReused],
+    problems: [
+      problems.malformedBody,
+      problems.otherCustomer,
+      problems.bodyTooLarge,
+      problems.unsupportedMediaType,
+      problems.keyReused,
+      problems.incompleteOrder,
+    ],
   },
   listOrders: {
     route: 'GET /orders',
@@ -192,7 +200,7 @@ export const operations = {
     query: listQuerySchema,
     answers: {
       200: {
-        description: 'One page.',
+        description: 'One page of the list.',
         schema: orderListSchema,
         example: { orders: [{ orderId, customerId: 'c1', status: 'CONFIRMED', itemCount: 2, total: 1000, currency: 'JPY', ...when }] },
       },
@@ -238,7 +246,7 @@ export const operations = {
     path: skuPath,
     answers: {
       200: {
-        description: 'As it is now.',
+        description: 'The stock level as it is now.',
         schema: stockLevelSchema,
         example: { sku: 'coffee', available: 9, reserved: 1 },
         headers: { ETag: etag },
@@ -256,12 +264,12 @@ export const operations = {
     headers: {
       'Idempotency-Key': {
         description:
-          'The same for each repetition of a request. A repetition of the last setting changes nothing and is answered with the level as it is now. Without a key, or after another setting, a repetition sets again.',
+          'The same key for each repetition of a request. A repetition of the last setting changes nothing and is answered with the level as it is now. Without a key, or after another setting, a repetition sets again.',
         schema: idempotencyKeySchema,
         example: 'stocktaking-17',
       },
       'If-Match': {
-        description: 'Only if the stock still has this ETag; `*`: only if the SKU exists.',
+        description: 'The stock is set only if it still has this ETag; with `*`, only if the SKU exists.',
         schema: ifMatchSchema,
         example: '"4"',
       },
@@ -269,7 +277,7 @@ export const operations = {
     body: { schema: stockSchema, examples: { ten: { available: 10 } } },
     answers: {
       200: {
-        description: 'As it is now.',
+        description: 'The stock level as it is now.',
         schema: stockLevelSchema,
         example: { sku: 'coffee', available: 10, reserved: 1 },
         headers: { ETag: etag },
@@ -285,7 +293,7 @@ export const operations = {
     description: 'Says that the gateway reaches a function. No table is asked.',
     answers: {
       200: {
-        description: 'It does.',
+        description: 'The API answers.',
         schema: z.object({ status: z.literal('ok'), stage: z.enum(stageNames) }),
         example: { status: 'ok', stage: 'dev' },
       },
@@ -296,7 +304,7 @@ export const operations = {
     function: 'health',
     access: 'open',
     summary: 'Read this document',
-    answers: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) } },
+    answers: { 200: { description: 'The document, in OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) } },
   },
 } as const satisfies Record<string, OperationDefinition<FunctionName>>;
 

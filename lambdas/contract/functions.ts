@@ -45,7 +45,8 @@ export const functions = {
     entry: 'lambdas/place-order/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...asked, ...sender, ORDERS_TABLE: text }),
+    // SANDBOX_DEFAULTS: whether an order that names no currency or payment gets the sandbox's.
+    environment: z.object({ ...asked, ...sender, ORDERS_TABLE: text, SANDBOX_DEFAULTS: flag }),
   },
   'query-orders': {
     entry: 'lambdas/query-orders/main.ts',

@@ -26,6 +26,8 @@ export type FailureCode = (typeof failureCodes)[number];
 export const limits = {
   /** Lines of one request, before repeated SKUs are merged. With reservation and outbox row a reservation stays below DynamoDB's 100 actions. */
   lines: 40,
+  /** Pieces of one order: what an order holds can be counted, stored and shown, however its lines are merged. */
+  pieces: 1_000_000,
   /** Request body, in bytes. */
   bodyBytes: 64 * 1024,
   /** Pieces of one SKU that can be set as free to sell. */
@@ -44,9 +46,9 @@ export const customerIdSchema = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:@|-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit');
 
 export const orderLineSchema = z.strictObject({
-  sku: skuSchema.describe('Stock keeping unit.'),
-  qty: z.int().min(1).describe('Pieces.'),
-  price: z.int().min(0).describe('Of one piece, in the currency’s minor unit.'),
+  sku: skuSchema.describe('The stock keeping unit.'),
+  qty: z.int({ abort: true }).min(1).max(limits.pieces).describe('How many pieces. All lines together have at most as many.'),
+  price: z.int().min(0).describe('The price of one piece, in the currency’s minor unit. The caller names it.'),
 });
 export type OrderLine = z.infer<typeof orderLineSchema>;
 
@@ -54,37 +56,49 @@ export type OrderLine = z.infer<typeof orderLineSchema>;
 export const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'must be three letters of ISO 4217, such as JPY');
 
 /**
- * Text of a person: 1 to `maxLength` code points of any script, but no control character, no noncharacter of the basic plane and no lone surrogate.
- * Those break terminals, CSV exports, queues and some carriers, and no name contains them. Written without classes of Unicode: tools in other
+ * Text of a person: 1 to `maxLength` code points of any script, but no control character, no noncharacter of the basic plane, no lone surrogate, and
+ * nothing that `refused` has beside them. Those break terminals, CSV exports, queues and some carriers, and no name contains them. Written without classes of Unicode: tools in other
  * languages read this pattern in the OpenAPI document.
+ *
+ * @param refused ranges of a character class
+ * @param names what all refused characters are called
  */
-export const textSchema = (maxLength: number): z.ZodString =>
-  z
-    .string()
-    .regex(
-      new RegExp(String.raw`^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]{1,${maxLength}}$`, 'u'),
-      `must be 1 to ${maxLength} characters, none of them a control character, noncharacter or lone surrogate`,
-    );
+export const textWithout =
+  (refused: string, names: string) =>
+  (maxLength: number): z.ZodString =>
+    z
+      .string()
+      .regex(
+        new RegExp(String.raw`^[^\u0000-\u001f\u007f-\u009f${refused}\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]{1,${maxLength}}$`, 'u'),
+        `must be 1 to ${maxLength} characters, none of them a ${names}`,
+      );
 
-export const shipToSchema = z.strictObject({
-  name: textSchema(100).optional(),
-  postalCode: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$/, 'must be 1 to 16 letters, digits, spaces or hyphens')
-    .optional(),
-  country: z
-    .string()
-    .regex(/^[A-Z]{2}$/, 'must be two letters of ISO 3166')
-    .optional(),
-  region: textSchema(100).optional(),
-  city: textSchema(100).optional(),
-  line1: textSchema(200).optional(),
-  line2: textSchema(200).optional(),
-  phone: z
-    .string()
-    .regex(/^\+?[0-9 ()-]{3,32}$/, 'must be a phone number')
-    .optional(),
-});
+const textSchema = textWithout('', 'control character, noncharacter or lone surrogate');
+
+/** @param text what the parts may be that people write */
+export const addressSchema = (text: (maxLength: number) => z.ZodString) =>
+  z.strictObject({
+    name: text(100).optional(),
+    postalCode: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9 -]{0,15}$/, 'must be 1 to 16 letters, digits, spaces or hyphens')
+      .optional(),
+    country: z
+      .string()
+      .regex(/^[A-Z]{2}$/, 'must be two letters of ISO 3166')
+      .optional(),
+    region: text(100).optional(),
+    city: text(100).optional(),
+    line1: text(200).optional(),
+    line2: text(200).optional(),
+    phone: z
+      .string()
+      .regex(/^\+?[0-9 ()-]{3,32}$/, 'must be a phone number')
+      .optional(),
+  });
+
+/** An address in orders and messages. Requests are held to more (requests.ts); what was accepted before that is still delivered. */
+export const shipToSchema = addressSchema(textSchema);
 export type ShipTo = z.infer<typeof shipToSchema>;
 
 export interface OrderFailure {

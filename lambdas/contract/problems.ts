@@ -27,6 +27,13 @@ export const problems = {
     title: 'The Idempotency-Key was used for another request',
     meaning: 'The key belongs to a request with another body. Use a new key for a new request.',
   },
+  incompleteOrder: {
+    slug: 'incomplete-order',
+    status: 422,
+    title: 'The order does not say what it is paid in, or with',
+    meaning:
+      'Where a real payment gateway is configured, as on prod, an order names `currency` and `payment`: `errors` says what is missing. Nothing was stored. Only the sandbox has defaults.',
+  },
   skuNotFound: {
     slug: 'sku-not-found',
     status: 404,

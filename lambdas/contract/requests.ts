@@ -1,16 +1,32 @@
 import * as z from 'zod';
 import type { Callers } from './core/http.ts';
-import { currencySchema, customerIdSchema, limits, orderLineSchema, orderStatuses, shipToSchema } from './order.ts';
+import { addressSchema, currencySchema, customerIdSchema, limits, orderLineSchema, orderStatuses, textWithout } from './order.ts';
 
 /** What the API takes: handlers parse by these schemas, and the OpenAPI document shows them. */
 
 /** 1 to 255 visible ASCII characters. */
 export const idempotencyKeySchema = z.string().regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
 
+/**
+ * Text of a person in a request: as it is stored, but without line separators and without the controls that turn or isolate the direction of text
+ * (U+202A to U+202E, U+2066 to U+2069). Those act beyond their own place, on whatever a label or a screen shows next to the name. Joiners and marks of
+ * direction stay: some scripts need them, and they do no more than letters do.
+ */
+const shownTextSchema = textWithout(
+  String.raw`\u2028-\u202e\u2066-\u2069`,
+  'control character, line separator, control of the direction of text, noncharacter or lone surrogate',
+);
+
 /** Body of POST /orders. Unknown fields are refused: a misspelt `shipTo` must not become an order without an address. */
 export const placementSchema = z.strictObject({
-  customerId: customerIdSchema.optional().describe('Who orders. Under a token it may be left out and is never another than its `sub`.'),
-  currency: currencySchema.default('JPY'),
+  customerId: customerIdSchema
+    .optional()
+    .describe('Who orders. Under a token it may be left out, and is never another than the token’s `sub`.'),
+  currency: currencySchema
+    .optional()
+    .describe(
+      'Three letters of ISO 4217. Required where a real payment gateway is configured, as on prod; the sandbox takes JPY by default.',
+    ),
   items: z
     .array(orderLineSchema)
     .min(1)
@@ -18,29 +34,31 @@ export const placementSchema = z.strictObject({
     .describe('Lines with the same SKU and price are merged; one SKU at two prices is refused.'),
   payment: z
     .strictObject({ token: z.string().regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters') })
-    .default({ token: 'tok_ok' })
-    .describe('What the payment gateway charges. The sandbox knows tok_ok, tok_declined, tok_flaky, tok_lost_response and tok_slow.'),
-  shipTo: shipToSchema.optional(),
-  email: z.email().max(254).optional().describe('Where the outcome is mailed to.'),
+    .optional()
+    .describe(
+      'What the payment gateway charges. Required where a real one is configured, as on prod. The sandbox takes tok_ok by default, and knows tok_declined, tok_flaky, tok_lost_response and tok_slow.',
+    ),
+  shipTo: addressSchema(shownTextSchema).optional(),
+  email: z.email().max(254).optional().describe('The address that the outcome is mailed to.'),
 });
 export type Placement = z.infer<typeof placementSchema>;
 
 /** Query of GET /orders. */
 export const listQuerySchema = z.strictObject({
-  customerId: customerIdSchema.optional().describe('Whose orders. Required unless a token says it.'),
-  status: z.enum(orderStatuses).optional().describe('Only orders in this status.'),
+  customerId: customerIdSchema.optional().describe('Whose orders are listed. Required unless a token says it.'),
+  status: z.enum(orderStatuses).optional().describe('Lists only orders in this status.'),
   limit: z
     .string()
     .regex(/^[0-9]{1,3}$/, 'must be a number from 1 to 100')
     .transform(Number)
     .pipe(z.int().min(1).max(100))
     .default(20)
-    .describe('Orders in one answer. With a status there may be fewer although more follow.'),
+    .describe('How many orders one answer has at most. With a status there may be fewer although more follow.'),
   cursor: z
     .string()
     .max(1000)
     .optional()
-    .describe('From the answer before: the list goes on there. Opaque, and bound to customer and status.'),
+    .describe('The cursor of the answer before: the list goes on there. It is opaque, and bound to customer and status.'),
 });
 
 /** Body of PUT /admin/stock/{sku}. */

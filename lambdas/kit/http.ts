@@ -238,6 +238,15 @@ export function readJson<Schema extends z.ZodType>(
   return { received, value: parsed.data };
 }
 
+/** A header's value; undefined when the request has none. @throws Problem 400 that says what is wrong with it */
+export function readHeader<Schema extends z.ZodType>(request: HttpRequest, name: string, schema: Schema): z.infer<Schema> | undefined {
+  const value = request.headers[name];
+  if (value === undefined) return undefined;
+  const parsed = schema.safeParse(value.trim());
+  if (!parsed.success) throw invalid(fieldProblems(parsed.error, `header:${name}`));
+  return parsed.data;
+}
+
 /** The issues of a schema error, each with the path of its field; `root` names the whole when there is no path. */
 export function fieldProblems(error: z.ZodError, root: string, prefix = ''): FieldProblem[] {
   return error.issues.flatMap((issue): FieldProblem[] => {

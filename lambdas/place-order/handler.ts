@@ -6,10 +6,10 @@ import { problems } from '../contract/problems.ts';
 import { callersOf, idempotencyKeySchema, placementSchema } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { createHttpHandler, invalid, isFor, Problem, readJson, type HttpHandler } from '../kit/http.ts';
+import { createHttpHandler, invalid, isFor, Problem, readHeader, readJson, type HttpHandler } from '../kit/http.ts';
 import { messageMaker } from '../kit/message.ts';
 import { commitsTo, type Connections } from '../kit/wiring.ts';
-import { mergeLines, openOrder, requestHash } from './placement.ts';
+import { mergeLines, openOrder, payable, requestHash } from './placement.ts';
 import { acceptOrder } from './store.ts';
 
 export function createHandler(environment: Environment<'place-order'>, connections: Connections) {
@@ -21,13 +21,13 @@ export function createHandler(environment: Environment<'place-order'>, connectio
   const makeMessage = messageMaker(topology, world);
 
   const placeOrder: HttpHandler = async (request) => {
-    const { data: idempotencyKey } = idempotencyKeySchema.safeParse(request.headers['idempotency-key']);
+    const idempotencyKey = readHeader(request, 'idempotency-key', idempotencyKeySchema);
     if (idempotencyKey === undefined) {
-      throw invalid([
-        { field: 'header:idempotency-key', message: 'is required: 1 to 255 visible ASCII characters, a new one for each order' },
-      ]);
+      throw invalid([{ field: 'header:idempotency-key', message: 'is required: a new one for each order, the same for each repetition' }]);
     }
-    const { received, value: placement } = readJson(request, placementSchema, limits.bodyBytes);
+    const { received, value } = readJson(request, placementSchema, limits.bodyBytes);
+    const placement = payable(value, environment.SANDBOX_DEFAULTS);
+    if ('problems' in placement) throw new Problem(problems.incompleteOrder, { fields: placement.problems });
     if (placement.customerId !== undefined && !isFor(request, placement.customerId)) throw new Problem(problems.otherCustomer);
     const customerId = request.subject ?? placement.customerId ?? (environment.AUTHENTICATION === 'none' ? 'guest' : undefined);
     if (customerId === undefined) throw invalid([{ field: 'customerId', message: 'is required' }]);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { groupIdOf, orderIdOf, type Order, type OrderLine } from '../contract/order.ts';
+import { groupIdOf, limits, orderIdOf, type Order, type OrderLine } from '../contract/order.ts';
 import type { Placement } from '../contract/requests.ts';
 import type { FieldProblem } from '../kit/http.ts';
 import { canonicalJson } from '../kit/json.ts';
@@ -7,13 +7,14 @@ import { canonicalJson } from '../kit/json.ts';
 /**
  * Merges lines with the same SKU and price, and sums up.
  *
- * @returns the lines and their total, or what is wrong: a SKU at two prices, or a sum that is no exact integer
+ * @returns the lines and their total, or what is wrong: a SKU at two prices, too many pieces, or a total that is no exact integer
  */
 export function mergeLines(
   lines: readonly OrderLine[],
 ): { readonly items: readonly OrderLine[]; readonly total: number } | { readonly problems: readonly FieldProblem[] } {
   const merged = new Map<string, OrderLine>();
   const problems: FieldProblem[] = [];
+  let pieces = 0;
   let total = 0n;
   lines.forEach((line, index) => {
     const seen = merged.get(line.sku);
@@ -24,21 +25,34 @@ export function mergeLines(
       });
       return;
     }
-    const qty = (seen?.qty ?? 0) + line.qty;
-    if (!Number.isSafeInteger(qty)) {
-      problems.push({
-        field: `items.${index}.qty`,
-        message: `the quantities of ${line.sku} add up to more than ${Number.MAX_SAFE_INTEGER}`,
-      });
-      return;
-    }
-    merged.set(line.sku, { sku: line.sku, qty, price: line.price });
+    merged.set(line.sku, { sku: line.sku, qty: (seen?.qty ?? 0) + line.qty, price: line.price });
+    pieces += line.qty;
     total += BigInt(line.qty) * BigInt(line.price);
   });
+  if (pieces > limits.pieces) problems.push({ field: 'items', message: `the quantities add up to more than ${limits.pieces}` });
   if (total > BigInt(Number.MAX_SAFE_INTEGER)) {
     problems.push({ field: 'items', message: `the total exceeds ${Number.MAX_SAFE_INTEGER} minor units` });
   }
   return problems.length > 0 ? { problems } : { items: [...merged.values()], total: Number(total) };
+}
+
+/** An order that says what it is paid in, and with. */
+export type PayablePlacement = Placement & Required<Pick<Placement, 'currency' | 'payment'>>;
+
+/**
+ * Fills in what the sandbox takes by default.
+ *
+ * @param sandboxed whether the sandbox gateway charges; a real one must not be asked to charge what nobody named
+ * @returns the placement, or what it lacks
+ */
+export function payable(
+  { currency, payment, ...placement }: Placement,
+  sandboxed: boolean,
+): PayablePlacement | { readonly problems: readonly FieldProblem[] } {
+  if (sandboxed) return { ...placement, currency: currency ?? 'JPY', payment: payment ?? { token: 'tok_ok' } };
+  if (currency !== undefined && payment !== undefined) return { ...placement, currency, payment };
+  const missing = Object.entries({ currency, payment }).filter(([, value]) => value === undefined);
+  return { problems: missing.map(([field]) => ({ field, message: 'is required here: only the sandbox has a default' })) };
 }
 
 export interface PlacementContext {
@@ -50,7 +64,7 @@ export interface PlacementContext {
 
 /** The order in its first state, waiting for its stock. */
 export function openOrder(
-  placement: Placement,
+  placement: PayablePlacement,
   { items, total }: { readonly items: readonly OrderLine[]; readonly total: number },
   { customerId, idempotencyKey, correlationId, now }: PlacementContext,
 ): Order {

@@ -17,6 +17,7 @@ export function orderAnswer(order: Order): OrderAnswer {
     total: order.total,
     items: [...order.items],
     failure: order.failure,
+    trackingId: order.trackingId,
     placedAt: iso(order.placedAt),
     updatedAt: iso(order.updatedAt),
     settledAt: order.settledAt === undefined ? undefined : iso(order.settledAt),

@@ -6,9 +6,9 @@ import { callersOf, idempotencyKeySchema, ifMatchSchema, stockSchema } from '../
 import type { StockAnswer } from '../contract/answers.ts';
 import {
   createHttpHandler,
-  fieldProblems,
   invalid,
   Problem,
+  readHeader,
   readJson,
   type HttpHandler,
   type HttpRequest,
@@ -29,18 +29,10 @@ function stockAnswer(sku: string, { available, reserved, version }: StockLevel, 
 }
 
 /** `"7"` → 7, `*` → any; anything else can match no stock level. */
-function expectedVersion(header: string | undefined): number | 'any' | undefined {
-  if (header === undefined) return undefined;
-  const parsed = ifMatchSchema.safeParse(header.trim());
-  if (!parsed.success) throw invalid(fieldProblems(parsed.error, 'header:if-match'));
-  return parsed.data === '*' ? 'any' : Number(parsed.data.slice(1, -1));
-}
-
-function idempotencyKey(header: string | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  const parsed = idempotencyKeySchema.safeParse(header);
-  if (!parsed.success) throw invalid(fieldProblems(parsed.error, 'header:idempotency-key'));
-  return parsed.data;
+function expectedVersion(request: HttpRequest): number | 'any' | undefined {
+  const etag = readHeader(request, 'if-match', ifMatchSchema);
+  if (etag === undefined) return undefined;
+  return etag === '*' ? 'any' : Number(etag.slice(1, -1));
 }
 
 export function createHandler(environment: Environment<'stock-admin'>, connections: Connections) {
@@ -59,9 +51,9 @@ export function createHandler(environment: Environment<'stock-admin'>, connectio
     const { value } = readJson(request, stockSchema, limits.bodyBytes);
     const set = await setStock(store, sku, {
       available: value.available,
-      expected: expectedVersion(request.headers['if-match']),
+      expected: expectedVersion(request),
       // Of a caller who gives none, at least the SDK's own second try is recognised.
-      token: idempotencyKey(request.headers['idempotency-key']) ?? world.newId(),
+      token: readHeader(request, 'idempotency-key', idempotencyKeySchema) ?? world.newId(),
     });
     switch (set.outcome) {
       case 'set':

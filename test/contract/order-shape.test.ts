@@ -80,6 +80,7 @@ describe('order and message agree on when the order changed', () => {
         OUTBOX_TABLE: 'outbox',
         OUTBOX_INDEX_PENDING: false,
         AUTHENTICATION: 'none',
+        SANDBOX_DEFAULTS: false,
       },
       testConnections('place-order', tables, commits.world),
     );

@@ -32,12 +32,10 @@ async function place(
   sku: string,
   { customerId = unique('customer'), qty = 1, token = 'tok_ok', postalCode = '1000001' }: Choice = {},
 ): Promise<string> {
-  const { status, body } = await system.client.placeOrder({
-    customerId,
-    items: [{ sku, qty, price: 500 }],
-    payment: { token },
-    shipTo: { name: 'Ada Lovelace', postalCode },
-  });
+  const { status, body } = await system.client.placeOrder(
+    { customerId, items: [{ sku, qty, price: 500 }], payment: { token }, shipTo: { name: 'Ada Lovelace', postalCode } },
+    { idempotencyKey: randomUUID() },
+  );
   expect({ status, body }).toEqual({ status: 202, body: { orderId: expect.stringMatching(/^ord_/), status: 'PENDING' } });
   return body.orderId;
 }
@@ -60,6 +58,7 @@ describe('an order settles', () => {
       currency: 'JPY',
       total: 1000,
       items: [{ sku, qty: 2, price: 500 }],
+      trackingId: expect.stringMatching(/./),
     });
     expect(order.failure).toBeUndefined();
     expect((await system.api.stock(sku)).body).toEqual({ sku, available: 3, reserved: 2 });

@@ -83,6 +83,17 @@ describe('the stack', () => {
   });
 });
 
+describe('an order that names no currency or payment', () => {
+  it('gets the sandbox’s only where the sandbox charges', () => {
+    const defaults = (resources: Resources): unknown =>
+      Object.values(resources).flatMap(({ Properties }) => Properties?.Environment?.Variables?.SANDBOX_DEFAULTS ?? []);
+    expect(defaults(resourcesOf('dev'))).toEqual(['true']);
+    expect(defaults(resourcesOf('test'))).toEqual(['true']);
+    expect(defaults(resourcesOf('prod'))).toEqual(['false']);
+    expect(defaults(synthesize('dev', { paymentUrl: 'https://pay.example' }))).toEqual(['false']);
+  });
+});
+
 describe('an outbox', () => {
   it('tells its senders whether pending rows are indexed', () => {
     const stack = new Stack(new App(), 'Outboxes');

@@ -17,7 +17,10 @@ it('an operator finds what died, mends the cause, and redrives: every order sett
   await system.api.setStock('tea', 10);
   const orders = await Promise.all(
     ['ada', 'grace', 'joan'].map(async (customerId) => {
-      const { body } = await system.client.placeOrder({ customerId, items: [{ sku: 'tea', qty: 1, price: 100 }] });
+      const { body } = await system.client.placeOrder(
+        { customerId, items: [{ sku: 'tea', qty: 1, price: 100 }] },
+        { idempotencyKey: customerId },
+      );
       return body.orderId;
     }),
   );

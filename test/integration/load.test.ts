@@ -14,15 +14,18 @@ it('settles 500 orders of 16 clients over 20 scarce SKUs with exact stock, money
   const client = async (customerId: string): Promise<void> => {
     while (next < 500) {
       const i = next++;
-      const { status } = await system.client.placeOrder({
-        customerId,
-        items: [
-          { sku: `sku-${i % 20}`, qty: 1 + (i % 3), price: 100 + i },
-          { sku: `sku-${(i * 7 + 3) % 20}`, qty: 1, price: 100 + i },
-        ],
-        payment: { token: i % 5 === 0 ? 'tok_declined' : 'tok_ok' },
-        shipTo: { postalCode: i % 10 === 7 ? '00000' : '1000001' },
-      });
+      const { status } = await system.client.placeOrder(
+        {
+          customerId,
+          items: [
+            { sku: `sku-${i % 20}`, qty: 1 + (i % 3), price: 100 + i },
+            { sku: `sku-${(i * 7 + 3) % 20}`, qty: 1, price: 100 + i },
+          ],
+          payment: { token: i % 5 === 0 ? 'tok_declined' : 'tok_ok' },
+          shipTo: { postalCode: i % 10 === 7 ? '00000' : '1000001' },
+        },
+        { idempotencyKey: `load-${i}` },
+      );
       expect(status).toBe(202);
     }
   };

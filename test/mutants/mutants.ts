@@ -94,6 +94,7 @@ export const mutants: readonly Mutant[] = [
     "{ proof: 'iam' }",
     callers,
   ),
+  mutant('a real gateway charges what nobody named', 'lib/order-stack.ts', 'String(props.paymentGateway === undefined)', "'true'", stack),
   mutant('a cursor fits every customer', 'lambdas/query-orders/cursor.ts', 'parsed.data.c !== customerId || ', '', http),
   mutant('a cursor fits every status', 'lambdas/query-orders/cursor.ts', ' || parsed.data.s !== status', '', http),
 

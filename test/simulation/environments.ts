@@ -57,6 +57,7 @@ export function createFunction(name: SimulatedFunction, connections: QueueConnec
       ...tableNames,
       SANDBOX_LEDGER_TABLE: '',
       AUTHENTICATION: 'none',
+      SANDBOX_DEFAULTS: 'true',
       STAGE: stage,
       QUEUE_URL: queueUrl(name),
       DEAD_LETTER_QUEUE_URL: deadLetterUrl(name),

@@ -123,6 +123,7 @@ describe('problems', () => {
         "404 urn:problem:order-not-found",
         "409 urn:problem:order-settled",
         "422 urn:problem:idempotency-key-reused",
+        "422 urn:problem:incomplete-order",
         "404 urn:problem:sku-not-found",
         "412 urn:problem:stock-changed",
       ]

@@ -6,7 +6,7 @@ import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { duplicateKey } from '../../lambdas/kit/json.ts';
 import { createHttpHandler, Problem, readJson, type HttpHandler } from '../../lambdas/kit/http.ts';
 import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
-import { etagOf, isKnown, timelineAnswer } from '../../lambdas/query-orders/answers.ts';
+import { etagOf, isKnown, orderAnswer, timelineAnswer } from '../../lambdas/query-orders/answers.ts';
 import { newRow } from '../../lambdas/kit/outbox.ts';
 import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders.ts';
 
@@ -128,6 +128,13 @@ describe('a key that is there twice', () => {
   ])('in %s: %s', (text, key) => {
     expect(() => JSON.parse(text) as unknown).not.toThrow();
     expect(duplicateKey(text)).toBe(key);
+  });
+});
+
+describe('an order’s answer', () => {
+  it('has the carrier’s number once there is one', () => {
+    expect(orderAnswer(anOrder({ trackingId: 'shp_1' }))).toMatchObject({ trackingId: 'shp_1' });
+    expect(JSON.parse(JSON.stringify(orderAnswer(anOrder())))).not.toHaveProperty('trackingId');
   });
 });
 

@@ -35,7 +35,7 @@ export const commonProblems = {
     slug: 'unusable-subject',
     status: 403,
     title: 'The token’s subject cannot be a customer',
-    meaning: '`sub` must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit.',
+    meaning: '`sub` must be 1 to 128 of A-Z a-z 0-9 . _ : @ | - and start with a letter or digit, and must not be `null`.',
   },
   noIdentity: {
     slug: 'no-identity',
@@ -61,7 +61,7 @@ export const commonProblems = {
     slug: 'body-too-large',
     status: 413,
     title: 'The request body is too large',
-    meaning: 'A body may have 64 KB.',
+    meaning: 'A body may have at most 64 KB.',
   },
   unsupportedMediaType: {
     slug: 'unsupported-media-type',
