@@ -184,11 +184,11 @@ export class OrderStack extends Stack {
       stage,
       routes: {
         // A browser asks before it sends, and proves nothing then. The gateway would answer by itself, but for $default, which demands IAM.
-        ...(corsOrigins.length > 0 ? { [preflightRoute]: { function: health, access: 'open' } } : {}),
+        ...(corsOrigins.length > 0 ? { [preflightRoute]: { function: health, access: 'open', throttleShare: 0.5 } } : {}),
         ...Object.fromEntries(
           Object.values(operations).map(({ function: name, route, ...rest }) => [route, { function: httpFunctions[name], ...rest }]),
         ),
-        $default: { function: health, access: 'operator' },
+        $default: { function: health, access: 'operator', throttleShare: 0.1 },
       },
       issuer: props.issuer,
       cors: { origins: corsOrigins, ...corsHeaders },

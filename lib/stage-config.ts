@@ -8,8 +8,9 @@ export interface StageConfig {
   readonly name: StageName;
   readonly durations: Durations;
   readonly logRetention: RetentionDays;
-  readonly logLevel: 'DEBUG' | 'INFO' | 'WARN';
-  /** What `cdk destroy` does with tables and logs. */
+  /** Not WARN: metrics are log lines that count as INFO, so alarms and dashboard would be blind. */
+  readonly logLevel: 'DEBUG' | 'INFO';
+  /** What becomes of tables, queues and logs that leave the stack: by `cdk destroy`, or because their logical id changed. */
   readonly removalPolicy: RemovalPolicy;
   readonly deletionProtection: boolean;
   readonly pointInTimeRecovery: boolean;

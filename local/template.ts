@@ -21,6 +21,8 @@ const knownTypes: Readonly<Record<string, 'runs' | 'inert'>> = {
   'AWS::Lambda::Function': 'runs',
   'AWS::Lambda::EventSourceMapping': 'runs',
   'AWS::Lambda::Permission': 'runs',
+  // No event is tried again or kept waiting here, which is what the template asks for.
+  'AWS::Lambda::EventInvokeConfig': 'inert',
   'AWS::Events::Rule': 'runs',
   'AWS::ApiGatewayV2::Api': 'runs',
   'AWS::ApiGatewayV2::Route': 'runs',

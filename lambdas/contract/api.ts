@@ -289,6 +289,7 @@ export const operations = {
     route: 'GET /health',
     function: 'health',
     access: 'open',
+    throttleShare: 0.1,
     summary: 'Ask whether the API answers',
     description: 'Says that the gateway reaches a function. No table is asked.',
     answers: {
@@ -303,6 +304,7 @@ export const operations = {
     route: 'GET /openapi.json',
     function: 'health',
     access: 'open',
+    throttleShare: 0.1,
     summary: 'Read this document',
     answers: { 200: { description: 'The document, in OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) } },
   },

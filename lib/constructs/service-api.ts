@@ -1,4 +1,4 @@
-import { CfnOutput, Duration } from 'aws-cdk-lib';
+import { Aws, CfnOutput, Duration, Fn } from 'aws-cdk-lib';
 import {
   type CfnStage,
   CorsHttpMethod,
@@ -17,17 +17,15 @@ import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { preflightRoute, type Access } from '../../lambdas/contract/core/http.ts';
+import { preflightRoute, type RouteAccess } from '../../lambdas/contract/core/http.ts';
 import type { StageConfig } from '../stage-config.ts';
 import { acknowledge } from './acknowledge.ts';
 
-export interface ApiRoute {
-  readonly function: Function;
-  /** Who may ask: everyone (`open`), IAM identities with `execute-api:Invoke` (`operator`), or customers whose token has the scope. */
-  readonly access: Access;
-  /** Share of the stage's throttle that this route may take, from 0 to 1. Default: 1. */
-  readonly throttleShare?: number;
-}
+/**
+ * Who may ask: everyone (`open`), IAM identities with `execute-api:Invoke` (`operator`), or customers whose token has the scope; and the share of the
+ * stage's throttle that the route may take, from 0 to 1 (default 1). An open route must have one: anybody can use it up.
+ */
+export type ApiRoute = { readonly function: Function } & RouteAccess;
 
 /** Who issues customers' tokens. */
 export interface TokenIssuer {
@@ -67,7 +65,13 @@ export class ServiceApi extends Construct {
       disableExecuteApiEndpoint: false,
       ...(cors.origins.length === 0 ? {} : { corsPreflight: preflightOf(cors, Object.keys(routes)) }),
     });
-    const logGroup = new LogGroup(this, 'AccessLogs', { retention: stage.logRetention, removalPolicy: stage.removalPolicy });
+    const logGroup = new LogGroup(this, 'AccessLogs', {
+      // The gateway adds each group elsewhere to one policy of the account, which has room for few. The end of the stack's id keeps a stack that
+      // is deployed again apart from the group that the one before it left.
+      logGroupName: `/aws/vendedlogs/${Aws.STACK_NAME}/api-access-${Fn.select(2, Fn.split('/', Aws.STACK_ID))}`,
+      retention: stage.logRetention,
+      removalPolicy: stage.removalPolicy,
+    });
     const { ratePerSecond, burst } = stage.throttle;
     const stageResource = new HttpStage(this, 'Stage', {
       httpApi: this.api,
@@ -83,7 +87,11 @@ export class ServiceApi extends Construct {
             route: '$context.routeKey',
             status: '$context.status',
             latencyMs: '$context.responseLatency',
+            sourceIp: '$context.identity.sourceIp',
             error: '$context.error.message',
+            authorizerError: '$context.authorizer.error',
+            integrationStatus: '$context.integration.status',
+            integrationError: '$context.integrationErrorMessage',
           }),
         ),
       },

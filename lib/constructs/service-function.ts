@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, ApplicationLogLevel, Code, Function, LoggingFormat, Runtime, SystemLogLevel, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { Construct } from 'constructs';
+import { Dependable, type Construct } from 'constructs';
 import type * as z from 'zod';
 import type { FunctionDefinition } from '../../lambdas/contract/core/functions.ts';
 import type { StageConfig } from '../stage-config.ts';
@@ -32,6 +32,12 @@ export class ServiceFunction<Definition extends FunctionDefinition = FunctionDef
     const { name, definition, bundle, stage, environment } = props;
     const logGroup = new LogGroup(scope, `${id}Logs`, { retention: stage.logRetention, removalPolicy: stage.removalPolicy });
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    // Whoever waits for the role means what it allows: its policy. The role itself is waited for by reference.
+    Dependable.implement(role, {
+      get dependencyRoots() {
+        return [role.node.findChild('DefaultPolicy')];
+      },
+    });
     super(scope, id, {
       description: name,
       runtime: Runtime.NODEJS_24_X,
@@ -50,7 +56,8 @@ export class ServiceFunction<Definition extends FunctionDefinition = FunctionDef
       logGroup,
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: ApplicationLogLevel[stage.logLevel],
-      systemLogLevelV2: SystemLogLevel.WARN,
+      // WARN would drop the REPORT lines of what went well: durations, memory and cold starts are read from them.
+      systemLogLevelV2: SystemLogLevel.INFO,
       tracing: Tracing.ACTIVE,
     });
     this.serviceName = name;

@@ -417,16 +417,4 @@ describe('the API', () => {
     const keys = new Map(ofType('AWS::ApiGatewayV2::Route', 'prod').map(([id, { Properties }]) => [id, Properties.RouteKey as string]));
     expect(api.DependsOn.flatMap((id) => keys.get(id) ?? []).toSorted()).toEqual(Object.keys(api.Properties.RouteSettings).toSorted());
   });
-
-  it('logs accesses without bodies, tokens or addresses', () => {
-    const [[, { Properties }]] = ofType('AWS::ApiGatewayV2::Stage') as [[string, Resource]];
-    expect(Object.values(JSON.parse(Properties.AccessLogSettings.Format))).toEqual([
-      '$context.requestId',
-      '$context.requestTimeEpoch',
-      '$context.routeKey',
-      '$context.status',
-      '$context.responseLatency',
-      '$context.error.message',
-    ]);
-  });
 });

@@ -124,6 +124,11 @@ export const correlationIdPattern = /^[!-~]{1,128}$/;
  */
 export type Access = 'open' | 'operator' | { readonly scope: string };
 
+/** Access with the share of the stage's throttle that a route may take, from 0 to 1. Default: 1; what anybody may use has one of its own. */
+export type RouteAccess =
+  | { readonly access: 'open'; readonly throttleShare: number }
+  | { readonly access: Exclude<Access, 'open'>; readonly throttleShare?: number };
+
 /**
  * What proves to a function who asks. `token`: a customer is the subject of a JWT, an operator has an IAM identity. `iam`: everyone has an IAM
  * identity, and is trusted to name the customer. `none`: nobody is asked, on a laptop only.
@@ -147,13 +152,10 @@ export interface AnswerDefinition {
 }
 
 /** One operation of the API: the OpenAPI document, the template's routes and their authorizers are made from it. */
-export interface OperationDefinition<FunctionName extends string = string> {
+export type OperationDefinition<FunctionName extends string = string> = RouteAccess & {
   /** `GET /orders/{id}` */
   readonly route: string;
   readonly function: FunctionName;
-  readonly access: Access;
-  /** Share of the stage's throttle that the route may take, from 0 to 1. Default: 1. */
-  readonly throttleShare?: number;
   readonly summary: string;
   readonly description?: string;
   readonly path?: Readonly<Record<string, { readonly description: string; readonly schema: z.ZodType; readonly example: string }>>;
@@ -164,7 +166,7 @@ export interface OperationDefinition<FunctionName extends string = string> {
   readonly answers: Readonly<Record<number, AnswerDefinition>>;
   /** Beyond what any function may answer, and what `access` entails. */
   readonly problems?: readonly ProblemDefinition[];
-}
+};
 
 /** An operation's own problems: those of its access, and those that it names. */
 export function problemsOf({ access, problems = [] }: OperationDefinition): readonly ProblemDefinition[] {
