@@ -112,8 +112,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'what matches no route is open',
     'lib/order-stack.ts',
-    "$default: { function: health, access: 'operator' }",
-    "$default: { function: health, access: 'open' }",
+    "$default: { function: health, access: 'operator', throttleShare: 0.1 }",
+    "$default: { function: health, access: 'open', throttleShare: 0.1 }",
     stack,
   ),
   mutant('functions go by IAM alone in spite of an issuer', 'lib/order-stack.ts', "props.issuer ? 'token' : 'iam'", "'iam'", stack),
