@@ -16,6 +16,8 @@ export const metrics = {
   ordersNudged: { name: 'OrdersNudged', unit: 'Count' },
   /** Gauge: orders whose undo is not answered. */
   ordersStuck: { name: 'OrdersStuck', unit: 'Count' },
+  /** Gauge: settled orders that are not closed, long after they should be. */
+  ordersUnclosed: { name: 'OrdersUnclosed', unit: 'Count' },
   /** Read-model items rebuilt from their order, because an earlier message did not come. */
   viewsRepaired: { name: 'ViewsRepaired', unit: 'Count' },
   /** E-mails that the mail service refused for good. */

@@ -168,6 +168,14 @@ export function orderIdOf(customerId: string, idempotencyKey: string): string {
   return `ord_${hash32([customerId, idempotencyKey], 26)}`;
 }
 
+/**
+ * Id of the message that tells a settled order's outcome again: the same for everybody who tells it, so that only one of them can commit its row.
+ * Its time is the settlement's.
+ */
+export function outcomeIdOf({ orderId, version, updatedAt }: Order): string {
+  return toBase32(BigInt(updatedAt), 10) + hash32(['outcome', orderId, String(version)], 16);
+}
+
 export const orderIdPattern = /^ord_[0-9A-HJKMNP-TV-Z]{26}$/;
 export const orderIdSchema = z.string().regex(orderIdPattern, 'must be an order id');
 

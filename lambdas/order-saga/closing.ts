@@ -1,14 +1,17 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { ladderSeconds, type NudgePolicy } from '../contract/core/retry-policy.ts';
 import { decodeEnvelope } from '../contract/core/envelope.ts';
-import type { Order } from '../contract/order.ts';
+import { outcomeIdOf, type Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
 import { owedConsumers, owedOnlyToListeners, requeue, rowsOf, type OutboxContext, type OutboxRow } from '../kit/outbox.ts';
-import { closeOrder, type SagaStore } from './store.ts';
+import type { Saga } from './advance.ts';
+import { outcomeOf } from './saga.ts';
+import { closeOrder, commitAgain, type SagaStore } from './store.ts';
 
 export interface Closing {
   readonly store: SagaStore;
+  readonly makeMessage: Saga['makeMessage'];
   readonly outbox: OutboxContext;
   readonly orderViewTable: string;
   readonly notificationsTable: string;
@@ -30,13 +33,19 @@ export interface Owed {
   readonly consumers: readonly string[];
 }
 
-/**
- * What a settled order still owes: rows that were never sent, versions that the read model lacks, a notification.
- * Nothing owed and nothing on its way: it can be closed.
- */
-export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): { owed: Owed[]; waiting: boolean } {
+/** What a settled order still owes. Nothing owed and nothing on its way (`waiting`): it can be closed. */
+export interface Debts {
+  readonly owed: readonly Owed[];
+  readonly waiting: boolean;
+  /** Somebody lacks the outcome, and no row holds it any more. */
+  readonly expired: boolean;
+}
+
+/** What a settled order still owes: rows that were never sent, versions that the read model lacks, a notification. */
+export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): Debts {
   const owed: Owed[] = [];
-  let waiting = viewSequence < order.version || !notified;
+  const unheard = viewSequence < order.version || !notified;
+  let waiting = unheard;
   for (const row of rows) {
     // FAILED and SENDING are the relay's, DEAD is an operator's, and its body need not even be readable.
     if (row.status !== 'SENT' && row.status !== 'PENDING') {
@@ -56,16 +65,29 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
     ];
     if (consumers.length > 0) owed.push({ row, consumers });
   }
-  return { owed, waiting };
+  return { owed, waiting, expired: unheard && !rows.some((row) => mayTell(row, order.version)) };
+}
+
+/** Whether a row holds the message of a version: one that cannot be read may. */
+function mayTell({ body }: OutboxRow, version: number): boolean {
+  try {
+    return decodeEnvelope(body).sequence === version;
+  } catch {
+    return true;
+  }
 }
 
 /**
  * Takes a settled order out of the open index when everyone who must know of it does. Otherwise what is missing goes out
- * again, to those who lack it, through the relay: so a lost stream record or a wiped queue heals after the settlement too.
+ * again, to those who lack it, through the relay: so a lost stream record or a wiped queue heals after the settlement too. What
+ * has expired unheard is made again.
+ *
+ * @param causationId of whatever checks
  */
-export async function close(closing: Closing, order: Order): Promise<'closed' | 'sent again' | 'waiting'> {
-  const { owed, waiting } = owedBy(order, await echoesOf(closing, order));
+export async function close(closing: Closing, order: Order, causationId: string): Promise<'closed' | 'sent again' | 'waiting'> {
+  const { owed, waiting, expired } = owedBy(order, await echoesOf(closing, order));
   if (!waiting) return (await closeOrder(closing.store, order)) ? 'closed' : 'waiting';
+  if (expired && (await tellAgain(closing, order, causationId))) return 'sent again';
   let sent = 0;
   for (const { row, consumers } of owed) {
     const waited = closing.store.world.now() - (row.sentAt ?? row.committedAt);
@@ -73,6 +95,23 @@ export async function close(closing: Closing, order: Order): Promise<'closed' | 
     if (await requeue(closing.outbox, row, consumers, 'the closing check misses its effect')) sent++;
   }
   return sent > 0 ? 'sent again' : 'waiting';
+}
+
+/**
+ * Commits a settled order's last message anew. It carries the order's version, so it goes where every message goes: the read model finds a gap
+ * before it and repairs itself from the order, and whoever knows the outcome takes it for a duplicate.
+ */
+async function tellAgain({ store, makeMessage }: Closing, order: Order, causationId: string): Promise<boolean> {
+  const { type, data } = outcomeOf(order);
+  const message = makeMessage(type, data, {
+    aggregateId: order.orderId,
+    sequence: order.version,
+    groupId: order.groupId,
+    correlationId: order.correlationId,
+    causationId,
+    occurredAt: order.updatedAt,
+  });
+  return commitAgain(store, { ...message, messageId: outcomeIdOf(order) });
 }
 
 /**

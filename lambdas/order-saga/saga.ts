@@ -1,4 +1,4 @@
-import { assertNever, invariant } from '../contract/core/errors.ts';
+import { assertNever, invariant, PermanentError } from '../contract/core/errors.ts';
 import { ladderSeconds, type NudgePolicy } from '../contract/core/retry-policy.ts';
 import { orderPlaced, type Message, type MessageData, type MessageType } from '../contract/messages.ts';
 import type { Order, OrderFailure, OrderStatus, OrderStep } from '../contract/order.ts';
@@ -76,7 +76,7 @@ export function decide(order: Order, reply: Reply | Cancel | Tick): Decision {
     case 'PaymentDeclined':
       return when(order, 'CAPTURING_PAYMENT', reply, () => releaseStock(order, { code: 'PAYMENT_DECLINED', detail: reply.data.reason }));
     case 'ShipmentArranged':
-      return when(order, 'ARRANGING_SHIPMENT', reply, () => confirm(order, reply.data.trackingId));
+      return when(order, 'ARRANGING_SHIPMENT', reply, () => ({ ...confirmed(order), trackingId: reply.data.trackingId }));
     case 'ShipmentRejected':
       return when(order, 'ARRANGING_SHIPMENT', reply, () => refund(order, { code: 'UNDELIVERABLE', detail: reply.data.reason }));
     case 'PaymentRefunded':
@@ -132,13 +132,12 @@ function requestShipment(order: Order): Transition {
   };
 }
 
-function confirm(order: Order, trackingId: string): Transition {
+function confirmed(order: Order): Transition {
   return {
     type: 'OrderConfirmed',
     data: { ...keysOf(order), ...amountOf(order), email: order.email },
     step: 'SETTLED',
     status: 'CONFIRMED',
-    trackingId,
   };
 }
 
@@ -244,6 +243,22 @@ function fail(order: Order, failure: OrderFailure): Transition {
     status: 'FAILED',
     failure,
   };
+}
+
+/** What a settled order said last, made from it again. */
+export function outcomeOf(order: Order): Pick<Transition, 'type' | 'data'> {
+  switch (order.status) {
+    case 'CONFIRMED':
+      return confirmed(order);
+    case 'FAILED':
+      return fail(order, failureOf(order));
+    case 'CANCELLED':
+      return cancelled(order);
+    case 'PENDING':
+      throw new PermanentError(`invariant broken: order ${order.orderId} is settled, but PENDING`);
+    default:
+      return assertNever(order.status, 'status');
+  }
 }
 
 function failureOf(order: Order): OrderFailure {

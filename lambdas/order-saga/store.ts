@@ -4,6 +4,7 @@ import { readOrder, type Order } from '../contract/order.ts';
 import { openShardName } from '../contract/tables.ts';
 import { tryUpdate } from '../kit/aws.ts';
 import { tryCommit, type CommitContext } from '../kit/commit.ts';
+import { newRow } from '../kit/outbox.ts';
 
 export type SagaStore = CommitContext & { readonly ordersTable: string };
 
@@ -51,6 +52,12 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
     },
   };
   return tryCommit(store, [update], [message]);
+}
+
+/** Commits a message beside no change of its order. @returns false when a row with its id is there */
+export function commitAgain(store: SagaStore, message: Envelope): Promise<boolean> {
+  const row = { TableName: store.outboxTable, Item: newRow(message, store), ConditionExpression: 'attribute_not_exists(aggregateId)' };
+  return tryCommit(store, [{ Put: row }], []);
 }
 
 /** Takes an order out of the open index, if it is still as it was when it was checked. */

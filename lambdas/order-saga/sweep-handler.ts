@@ -28,6 +28,7 @@ export function createHandler(environment: Environment<'order-sweep'>, connectio
         saga: { store, makeMessage, telemetry },
         closing: {
           store,
+          makeMessage,
           outbox,
           orderViewTable: environment.ORDER_VIEW_TABLE,
           notificationsTable: environment.NOTIFICATIONS_TABLE,
@@ -36,6 +37,7 @@ export function createHandler(environment: Environment<'order-sweep'>, connectio
         places: { database: connections.database, table: environment.IDEMPOTENCY_TABLE, telemetry, world },
         policy: stage.nudge,
         closeAfterSeconds: stage.closeAfterSeconds,
+        unclosedAfterSeconds: stage.giveUpSeconds,
         causationId: world.newId(),
         mayContinue,
       });

@@ -22,6 +22,8 @@ export interface SweepOptions {
   readonly policy: NudgePolicy;
   /** Settled orders are looked at this long after they were placed. */
   readonly closeAfterSeconds: number;
+  /** A settled order that is still not closed after this long is counted: somebody must look. */
+  readonly unclosedAfterSeconds: number;
   /** Id of this run: the cause of what it says. */
   readonly causationId: string;
   /** Asked before each handful of orders, so that a run ends before its function is killed. */
@@ -37,6 +39,8 @@ export interface Sweep {
   resent: number;
   /** Orders whose undo nobody has answered for all nudges: an operator must look. */
   stuck: number;
+  /** Orders that somebody has not heard of for long after they were settled. */
+  unclosed: number;
 }
 
 /**
@@ -47,7 +51,7 @@ export interface Sweep {
 export async function sweepOpenOrders(options: SweepOptions): Promise<Sweep> {
   const { saga, places, causationId } = options;
   const { telemetry } = saga;
-  const sweep: Sweep = { looked: 0, moved: 0, closed: 0, resent: 0, stuck: 0 };
+  const sweep: Sweep = { looked: 0, moved: 0, closed: 0, resent: 0, stuck: 0, unclosed: 0 };
   const start = await startingPlace(places);
   const goOn = await lookFrom(options, sweep, start.place);
   if (goOn && sweep.looked > 0) {
@@ -57,6 +61,7 @@ export async function sweepOpenOrders(options: SweepOptions): Promise<Sweep> {
   telemetry.count(metrics.ordersNudged, sweep.moved);
   telemetry.count(metrics.ordersClosed, sweep.closed);
   telemetry.count(metrics.ordersStuck, sweep.stuck);
+  telemetry.count(metrics.ordersUnclosed, sweep.unclosed);
   return sweep;
 }
 
@@ -105,9 +110,10 @@ async function lookAt(options: SweepOptions, sweep: Sweep, orderId: string, now:
       if (nudges > options.policy.maxNudges) sweep.stuck++;
       return;
     }
-    const closed = await close(closing, order);
+    const closed = await close(closing, order, options.causationId);
     if (closed === 'closed') sweep.closed++;
     if (closed === 'sent again') sweep.resent++;
+    if (closed !== 'closed' && now - (order.settledAt ?? now) > options.unclosedAfterSeconds * 1000) sweep.unclosed++;
   } catch (error) {
     saga.telemetry.warn('open order not handled', { aggregateId: orderId, error: describeError(error) });
   }

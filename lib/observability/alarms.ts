@@ -238,6 +238,14 @@ function orderAlarms({ sweep, stage }: Observed): AlarmDefinition[] {
       periods: 1,
     },
     {
+      id: 'UnclosedOrders',
+      article: 'unclosed-orders',
+      says: 'orders settled long ago, and somebody still does not know: the read model, or the customer',
+      metric: emitted(metrics.ordersUnclosed, 'order-sweep', { statistic: Stats.MAXIMUM }),
+      threshold: 1,
+      periods: 1,
+    },
+    {
       id: 'RefusedMails',
       article: 'refused-mails',
       // One customer may mistype an address; several in a row are something else.

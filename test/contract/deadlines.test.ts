@@ -42,10 +42,18 @@ const sweep = (): Promise<Sweep> => {
   const store = { ...commits, ordersTable: 'orders' };
   return sweepOpenOrders({
     saga: { store, makeMessage: messageMaker(topology, world), telemetry: testTelemetry() },
-    closing: { store, outbox, orderViewTable: 'orderView', notificationsTable: 'notifications', policy },
+    closing: {
+      store,
+      makeMessage: messageMaker(topology, world),
+      outbox,
+      orderViewTable: 'orderView',
+      notificationsTable: 'notifications',
+      policy,
+    },
     places: { database: tables.database, table: 'idempotency', telemetry: testTelemetry(), world },
     policy,
     closeAfterSeconds: 30,
+    unclosedAfterSeconds: 86_400,
     causationId: 'run-1',
     mayContinue: () => true,
   });

@@ -1,10 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
-import { topology } from '../../lambdas/contract/routes.ts';
-import { durations } from '../../lambdas/contract/stages.ts';
-import { viewSortKey } from '../../lambdas/contract/tables.ts';
-import { newRow } from '../../lambdas/kit/outbox.ts';
-import { close, type Closing } from '../../lambdas/order-saga/closing.ts';
 import type { Mailer } from '../../lambdas/notification/mailer.ts';
 import { notify, type Notifier } from '../../lambdas/notification/notify.ts';
 import { aMessage, anOrder, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
@@ -20,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => tables.stop());
 beforeEach(async () => {
-  for (const table of ['notifications', 'orders', 'orderView', 'outbox'] as const) await tables.clear(table);
+  await tables.clear('notifications');
   world = testWorld();
   telemetry = testTelemetry();
   ({ orderId } = anOrder());
@@ -127,46 +122,5 @@ describe('a notification', () => {
     await expect(notify(notifier(down), confirmed(ada))).rejects.toThrow('SES is down');
     expect(await notify(notifier(), confirmed(ada))).toBe('recorded');
     expect(await record()).toMatchObject({ email: 'none' });
-  });
-});
-
-describe('the closing check', () => {
-  const settled = async (): Promise<() => Promise<string>> => {
-    const commits = { database: tables.database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 3600, world };
-    const order = anOrder({ orderId, step: 'SETTLED', status: 'CONFIRMED', version: 1, settledAt: world.now(), email: ada });
-    await tables.put('orders', { ...JSON.parse(JSON.stringify(order)), openShard: 'open#0' });
-    await tables.put('orderView', { customerId: 'c1', placedOrder: viewSortKey(order.placedAt, orderId), sequence: 1 });
-    await tables.put('outbox', { ...newRow(confirmed(ada), commits), status: 'SENT', sentAt: world.now() });
-    const { nudge: policy, relay } = durations.prod;
-    const closing: Closing = {
-      store: { ...commits, ordersTable: 'orders' },
-      outbox: { database: tables.database, table: 'outbox', relay, telemetry, world },
-      orderViewTable: 'orderView',
-      notificationsTable: 'notifications',
-      policy,
-    };
-    expect(topology.routes.OrderConfirmed.consumers).toContain('notification');
-    return () => close(closing, order);
-  };
-
-  it('keeps an order open while its e-mail is due, and sends the message to the notification again', async () => {
-    const closeNow = await settled();
-    await expect(notify(notifier(down), confirmed(ada))).rejects.toThrow('SES is down');
-    // Its queue is emptied, or its message gave up after six hours.
-    world.advance(7 * 3_600_000);
-    expect(await closeNow()).toBe('sent again');
-    expect(await tables.all('outbox')).toMatchObject([{ status: 'FAILED', owed: ['notification'] }]);
-  });
-
-  it('closes an order whose customer was mailed', async () => {
-    const closeNow = await settled();
-    await notify(notifier(working), confirmed(ada));
-    expect(await closeNow()).toBe('closed');
-  });
-
-  it('closes an order whose e-mail was refused', async () => {
-    const closeNow = await settled();
-    await notify(notifier(refusing), confirmed(ada));
-    expect(await closeNow()).toBe('closed');
   });
 });

@@ -173,6 +173,7 @@ describe('the saga’s store', () => {
         saga,
         closing: {
           store: saga.store,
+          makeMessage,
           outbox: { database: tables.database, table: 'outbox', relay: durations.prod.relay, telemetry, world },
           orderViewTable: 'orderView',
           notificationsTable: 'notifications',
@@ -181,6 +182,7 @@ describe('the saga’s store', () => {
         places: { database: tables.database, table: 'idempotency', telemetry, world },
         policy,
         closeAfterSeconds: 60,
+        unclosedAfterSeconds: 86_400,
         causationId: 'run-1',
         mayContinue,
       });
@@ -202,7 +204,7 @@ describe('the saga’s store', () => {
     it('asks again for what nobody answered, gives it up after its nudges, and leaves the young alone', async () => {
       const orderId = await open();
       world.advance(59_000);
-      expect(await sweep()).toEqual({ looked: 0, moved: 0, closed: 0, resent: 0, stuck: 0 });
+      expect(await sweep()).toEqual({ looked: 0, moved: 0, closed: 0, resent: 0, stuck: 0, unclosed: 0 });
       world.advance(1000);
       const young = await open();
       expect(await sweep()).toMatchObject({ looked: 1, moved: 1, stuck: 0 });

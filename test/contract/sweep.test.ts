@@ -49,10 +49,18 @@ const sweep = ({ handfuls = Infinity, places: at = places(), nudge = policy }: R
   let begun = 0;
   return sweepOpenOrders({
     saga: { store, makeMessage: messageMaker(topology, world), telemetry },
-    closing: { store, outbox, orderViewTable: 'orderView', notificationsTable: 'notifications', policy: nudge },
+    closing: {
+      store,
+      makeMessage: messageMaker(topology, world),
+      outbox,
+      orderViewTable: 'orderView',
+      notificationsTable: 'notifications',
+      policy: nudge,
+    },
     places: at,
     policy: nudge,
     closeAfterSeconds: 30,
+    unclosedAfterSeconds: 86_400,
     causationId: `run-${++runs}`,
     mayContinue: () => begun++ < handfuls,
   });
@@ -151,6 +159,15 @@ describe('a sweep', () => {
     world.advance(600_000);
     expect(await sweep()).toMatchObject({ looked: openShards });
     expect(await note()).toBeUndefined();
+  });
+
+  it('counts settled orders that somebody has not heard of for a day', async () => {
+    await open(0, { ...waiting, settledAt: world.now() });
+    await open(1, { ...waiting, settledAt: world.now() + 1 });
+    await open(2, { settledAt: undefined });
+    world.advance(86_400_001);
+    expect(await sweep()).toMatchObject({ looked: 3, unclosed: 1 });
+    expect(telemetry.counts.get('OrdersUnclosed')).toEqual([1]);
   });
 
   it('begins at any shard when nothing says where', async () => {

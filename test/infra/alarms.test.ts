@@ -126,7 +126,7 @@ describe('every alarm', () => {
       for (const what of ['Backlog', 'Age', 'CriticalTime', 'DeadLetters', 'DeadLettered'])
         expect(alarm(`${pascal(name)}${what}`)).toBeDefined();
     }
-    expect(ofType('AWS::CloudWatch::Alarm').length).toBe(consumers.length * 5 + Object.keys(functions).length * 2 + 17);
+    expect(ofType('AWS::CloudWatch::Alarm').length).toBe(consumers.length * 5 + Object.keys(functions).length * 2 + 18);
     expect(ofType('AWS::CloudWatch::Alarm', 'test')).toHaveLength(0);
   });
 });

@@ -46,6 +46,11 @@ describe('the mailer', () => {
     });
   });
 
+  it('takes an address that SES rejects for refused, and does not quote it', async () => {
+    answer = { status: 400, type: 'MessageRejected', body: { message: 'Address ada.byron+1@EXAMPLE.org is not a mailbox' } };
+    expect(await mail()).toMatchObject({ name: 'PermanentError', message: 'ses answered 400 MessageRejected: Address … is not a mailbox' });
+  });
+
   it.each([
     ['the sender is not verified', 400, 'MessageRejected', 'Email address is not verified: SHOP shop@example.com'],
     ['sending is paused', 400, 'SendingPausedException', 'Email sending is paused for Ada.Byron+1@example.org'],
