@@ -1,5 +1,6 @@
-import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { URL } from 'node:url';
+import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { askedOf, BadCall, serviceOf, type AwsCall } from './aws-call.ts';
+import { bodyOf, startServer, type Refusal, type Timeouts } from './http-server.ts';
 import { needsOf, type Iam } from './iam.ts';
 import type { Identities } from './identities.ts';
 import { accessKeyOf, isSigned } from './signature.ts';
@@ -29,7 +30,14 @@ export interface AwsProxyOptions {
   readonly sqs: string;
   readonly identities: Identities;
   readonly faults: FaultBoard;
+  /** Names that it answers to, beside those of loopback. */
+  readonly hosts: readonly string[];
+  readonly onProblem: (what: string) => void;
+  readonly timeouts?: Timeouts;
 }
+
+/** DynamoDB's limit of a request, the largest of the services'. */
+const maxBodyBytes = 16 * 1024 * 1024;
 
 /**
  * Every AWS call of every function passes through here under the function's identity, which its signature names.
@@ -40,92 +48,105 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
   const usage = new Map<string, Usage>();
   const proxy: Pick<AwsProxy, 'metering' | 'iam'> = { metering: false, iam: undefined };
 
-  const server = createServer((incoming, outgoing) => {
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => void forward(incoming, Buffer.concat(chunks), outgoing));
-  });
-  // Frozen environments cannot notice that a connection was closed; theirs stay open.
-  server.keepAliveTimeout = 0;
-  server.requestTimeout = 0;
-
-  async function forward(incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse): Promise<void> {
-    const target = String(incoming.headers['x-amz-target'] ?? '');
-    const upstream = target.startsWith('DynamoDB') ? options.dynamoDb : target.startsWith('AmazonSQS') ? options.sqs : undefined;
-    if (upstream === undefined) {
-      const message = `the local runtime offers DynamoDB and SQS, not ${target || incoming.url}`;
-      return answer(outgoing, 400, { __type: 'UnknownOperationException', message });
-    }
+  async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { service, operation } = serviceOf(incoming.method, incoming.url, String(incoming.headers['x-amz-target'] ?? ''));
+    const body = await bodyOf(incoming, maxBodyBytes);
+    if (body === undefined) throw new BadCall('SerializationException', `the body is larger than ${maxBodyBytes} bytes`);
+    const asked = askedOf(body);
     const identity = options.identities.functions.get(accessKeyOf(incoming.headers) ?? '');
     const caller = identity?.name ?? outsider;
-    const service = upstream === options.dynamoDb ? 'dynamodb' : 'sqs';
     if (identity && !(await isSigned(incoming, body, service, identity.secret))) {
-      const message = 'The request signature we calculated does not match the signature you provided.';
-      return answer(outgoing, 400, { __type: 'com.amazon.coral.service#InvalidSignatureException', message });
+      throw new BadCall('InvalidSignatureException', 'The request signature we calculated does not match the signature you provided.');
     }
-    const operation = target.slice(target.indexOf('.') + 1);
-    const asked = caller === outsider ? {} : (JSON.parse(body.toString('utf8')) as Record<string, unknown>);
-    const refusal = authorize(proxy.iam, caller, service, operation, asked);
-    if (refusal !== undefined) {
-      return answer(outgoing, 400, { __type: 'com.amazon.coral.service#AccessDeniedException', Message: refusal, message: refusal });
-    }
+    const refusal = authorize(proxy.iam, caller, { service, operation, asked });
+    if (refusal !== undefined) throw new BadCall('AccessDeniedException', refusal);
     if (options.faults.dies(caller, operation, 'dieBefore')) return die();
     const injected = injectFaults(options.faults, caller, operation, asked, body);
     if ('answer' in injected) return answer(outgoing, injected.answer.status, injected.answer.body);
-    const payload = proxy.metering && upstream === options.dynamoDb ? askForCapacity(injected.body) : injected.body;
-    const base = new URL(upstream);
-    const outgoingRequest = httpRequest(
-      {
-        host: base.hostname,
-        port: base.port,
-        path: incoming.url,
-        method: incoming.method,
-        agent,
-        headers: { ...incoming.headers, host: base.host, 'content-length': payload.length },
-      },
-      (upstreamAnswer) => {
-        const received: Buffer[] = [];
-        upstreamAnswer.on('data', (chunk: Buffer) => received.push(chunk));
-        upstreamAnswer.on('end', () => {
-          const content = Buffer.concat(received);
-          record(usage, caller, operation, body, proxy.metering ? content : undefined);
-          if (options.faults.dies(caller, operation, 'dieAfter')) return die();
-          if (injected.failed.length > 0) {
-            const { Failed = [], ...rest } = JSON.parse(content.toString('utf8')) as { Failed?: unknown[] };
-            return answer(outgoing, upstreamAnswer.statusCode ?? 502, { ...rest, Failed: [...Failed, ...injected.failed] });
-          }
-          outgoing.writeHead(upstreamAnswer.statusCode ?? 502, upstreamAnswer.headers);
-          outgoing.end(content);
-        });
-      },
-    );
-    outgoingRequest.on('error', (error) => {
-      answer(outgoing, 503, { __type: 'ServiceUnavailable', message: error.message });
-    });
-    outgoingRequest.end(payload);
+
+    const payload = proxy.metering && service === 'dynamodb' ? askForCapacity(injected.body) : injected.body;
+    let answered: Answered;
+    try {
+      answered = await ask(service === 'dynamodb' ? options.dynamoDb : options.sqs, agent, incoming, payload);
+    } catch (error) {
+      return answer(outgoing, 503, awsError('ServiceUnavailable', (error as Error).message));
+    }
+    const { status, headers, content } = answered;
+    // Whoever is no function can send any operation: counted are those that there are.
+    if (identity || status === 200) {
+      const report = status === 200 ? content.toString('utf8') : '{}';
+      record(usage, { caller, operation, asked }, proxy.metering ? report : undefined);
+    }
+    if (options.faults.dies(caller, operation, 'dieAfter')) return die();
+    if (injected.failed.length > 0 && status === 200) {
+      const { Failed = [], ...rest } = JSON.parse(content.toString('utf8')) as { Failed?: unknown[] };
+      return answer(outgoing, status, { ...rest, Failed: [...Failed, ...injected.failed] });
+    }
+    outgoing.writeHead(status, { ...headers, 'content-length': content.length });
+    outgoing.end(content);
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  const server = await startServer({
+    port: 0,
+    // No web page has business with tables and queues.
+    callers: { hosts: options.hosts, origins: [] },
+    answer: (incoming, outgoing) =>
+      forward(incoming, outgoing).catch((error: unknown) => {
+        if (!(error instanceof BadCall)) throw error;
+        answer(outgoing, 400, awsError(error.type, error.message));
+      }),
+    refusalBody: ({ status, message }) => awsError(transportErrors[status] ?? 'BadRequestException', message),
+    // Frozen environments cannot notice that a connection was closed; theirs stay open.
+    keepAliveMs: 0,
+    timeouts: options.timeouts,
+    onProblem: options.onProblem,
   });
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
   return Object.assign(proxy, {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${server.port}`,
     usage,
-    stop: () => closeServer(server).then(() => agent.destroy()),
+    stop: () => server.stop().then(() => agent.destroy()),
   });
 }
 
+const transportErrors: Readonly<Record<Refusal['status'], string>> = {
+  403: 'AccessDeniedException',
+  408: 'RequestTimeoutException',
+  500: 'InternalFailure',
+};
+
+/** Clients read the text under either name. */
+function awsError(type: string, message: string): Record<string, string> {
+  return { __type: `com.amazon.coral.service#${type}`, message, Message: message };
+}
+
+interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly content: Buffer;
+}
+
+/** What of their headers services and callers read. All others are of one connection only. */
+const passedOn = /^(authorization|content-type|user-agent|x-amzn?-.*)$/;
+const endToEnd = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => passedOn.test(name)));
+
+async function ask(upstream: string, agent: Agent, { url, headers }: IncomingMessage, payload: Buffer): Promise<Answered> {
+  const { hostname, port, host } = new URL(upstream);
+  const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = httpRequest(
+      { host: hostname, port, path: url, method: 'POST', agent, headers: { ...endToEnd(headers), host, 'content-length': payload.length } },
+      resolve,
+    );
+    outgoing.on('error', reject);
+    outgoing.end(payload);
+  });
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
+  return { status: incoming.statusCode ?? 502, headers: endToEnd(incoming.headers), content: Buffer.concat(chunks) };
+}
+
 /** Why a function may not make a call. Whoever is no function of the template is an operator with credentials of their own. */
-function authorize(
-  iam: Iam | undefined,
-  caller: string,
-  service: 'dynamodb' | 'sqs',
-  operation: string,
-  asked: Record<string, unknown>,
-): string | undefined {
+function authorize(iam: Iam | undefined, caller: string, { service, operation, asked }: AwsCall): string | undefined {
   if (!iam || caller === outsider) return undefined;
   return iam.refusal(caller, needsOf(service, operation, asked, iam.tableArns));
 }
@@ -146,22 +167,15 @@ type Injected =
   | { readonly body: Buffer; readonly failed: readonly unknown[] };
 
 /** Lets the faults of a caller act on its call. */
-function injectFaults(faults: FaultBoard, caller: string, operation: string, asked: Record<string, unknown>, body: Buffer): Injected {
+function injectFaults(faults: FaultBoard, caller: string, operation: string, asked: AwsCall['asked'], body: Buffer): Injected {
   if (Object.keys(faults.of(caller)).length === 0) return { body, failed: [] };
   if (operation === 'SendMessageBatch') {
-    const { taken, failed } = splitBatch(faults, caller, asked['Entries'] as { Id: string }[]);
-    if (taken.length === 0) return { answer: { status: 200, body: { Successful: [], Failed: failed } } };
+    const { taken, failed } = splitBatch(faults, caller, (asked['Entries'] ?? []) as { Id: string }[]);
+    if (taken.length === 0 && failed.length > 0) return { answer: { status: 200, body: { Successful: [], Failed: failed } } };
     return failed.length === 0 ? { body, failed } : { body: Buffer.from(JSON.stringify({ ...asked, Entries: taken })), failed };
   }
   const refusal = faultyAnswer(faults, caller, operation, asked);
   return refusal ? { answer: refusal } : { body, failed: [] };
-}
-
-export function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
 
 const outsider = 'outside';
@@ -180,7 +194,12 @@ interface Capacity {
 
 const readOperations = new Set(['GetItem', 'Query', 'Scan', 'BatchGetItem', 'TransactGetItems']);
 
-function record(usage: Map<string, Usage>, caller: string, operation: string, body: Buffer, content: Buffer | undefined): void {
+interface Recorded extends Pick<AwsCall, 'operation' | 'asked'> {
+  readonly caller: string;
+}
+
+/** @param answered JSON, where metering is on */
+function record(usage: Map<string, Usage>, { caller, operation, asked }: Recorded, answered: string | undefined): void {
   const add = (table: string, units: number, entries: number, calls: number): void => {
     const key = `${caller} ${operation} ${table}`;
     const entry = usage.get(key) ?? { calls: 0, readUnits: 0, writeUnits: 0, entries: 0 };
@@ -190,13 +209,12 @@ function record(usage: Map<string, Usage>, caller: string, operation: string, bo
     else entry.writeUnits += units;
     usage.set(key, entry);
   };
-  if (!content) {
+  if (answered === undefined) {
     add('', 0, 0, 1);
     return;
   }
-  const asked = JSON.parse(body.toString('utf8')) as { TableName?: string; Entries?: unknown[] };
-  const answered = JSON.parse(content.toString('utf8') || '{}') as { ConsumedCapacity?: Capacity | Capacity[] };
-  const consumed = [answered.ConsumedCapacity ?? []].flat();
-  add(asked.TableName ?? '', 0, asked.Entries?.length ?? 0, 1);
-  for (const capacity of consumed) add(capacity.TableName ?? '', capacity.CapacityUnits ?? 0, 0, 0);
+  const { TableName, Entries } = asked as { TableName?: string | null; Entries?: unknown[] | null };
+  const { ConsumedCapacity = [] } = JSON.parse(answered) as { ConsumedCapacity?: Capacity | Capacity[] };
+  add(TableName ?? '', 0, Entries?.length ?? 0, 1);
+  for (const capacity of [ConsumedCapacity].flat()) add(capacity.TableName ?? '', capacity.CapacityUnits ?? 0, 0, 0);
 }

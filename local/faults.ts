@@ -66,7 +66,12 @@ interface AwsAnswer {
 const writes = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems']);
 
 /** What AWS answers to a call that meets a fault; undefined when it meets none. */
-export function faultyAnswer(board: FaultBoard, caller: string, operation: string, body: Record<string, unknown>): AwsAnswer | undefined {
+export function faultyAnswer(
+  board: FaultBoard,
+  caller: string,
+  operation: string,
+  body: Readonly<Record<string, unknown>>,
+): AwsAnswer | undefined {
   const items = body['TransactItems'] as unknown[] | undefined;
   const refuse = (type: string, message: string): AwsAnswer => ({ status: 400, body: { __type: type, message } });
   const cancel = (Code: string): AwsAnswer => {

@@ -88,7 +88,7 @@ const batched = /Batch$/;
 export function needsOf(
   service: 'dynamodb' | 'sqs',
   operation: string,
-  body: Record<string, unknown>,
+  body: Readonly<Record<string, unknown>>,
   arns: ReadonlyMap<string, string> = new Map(),
 ): Need[] {
   if (service === 'sqs') {

@@ -21,6 +21,8 @@ export interface LocalOptions {
   readonly faults: Faults;
   /** Whether the template's authorizers are enforced: `jwt` with an issuer for customers, `iam` without one. */
   readonly auth: 'off' | 'jwt' | 'iam';
+  /** Names that its servers answer to, beside those of loopback. */
+  readonly allowHosts: readonly string[];
   /** Reloads a function when its source changes. */
   readonly watch: boolean;
 }
@@ -35,6 +37,7 @@ export const usage = `npm start -- [options]
   --auth[=iam]          let nobody in whom the template does not: tokens of a local issuer (npm run token) for customers, IAM for the rest;
                         with =iam no issuer, and IAM everywhere. Default: everyone is let in
   --fault <f.x=value>   inject a fault: inventory.failRate=0.3, payment.delayMs=500, … (docs/local.md)
+  --allow-host <name>   answer to this name too, such as host.docker.internal; may be repeated. Default: loopback only
   --verbose             print every log line of every function
   --help
 
@@ -57,6 +60,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
         context: { type: 'string', multiple: true, default: [] },
         auth: { type: 'string', default: 'off' },
         fault: { type: 'string', multiple: true, default: [] },
+        'allow-host': { type: 'string', multiple: true, default: [] },
         watch: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -81,8 +85,16 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     context: Object.fromEntries(values.context.map(contextEntry)),
     faults: faultsOf(values.fault),
     auth,
+    allowHosts: values['allow-host'].map(hostName),
     watch: values.watch,
   };
+}
+
+function hostName(text: string): string {
+  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text)) {
+    throw new StartProblem(`--allow-host ${text}: must be a name such as host.docker.internal, without scheme and port`);
+  }
+  return text.toLowerCase();
 }
 
 function faultsOf(texts: readonly string[]): Faults {

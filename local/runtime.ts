@@ -68,8 +68,10 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     ]);
     checkTypes(assembly.template);
 
+    const onProblem = (what: string): void => print(`          ${what}`);
+    const hosts = options.allowHosts;
     const faults = new FaultBoard(options.faults);
-    const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults });
+    const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults, hosts, onProblem });
     stops.push(() => proxy.stop());
     const values = await createResources(assembly, proxy, dynamoDb, sqs);
 
@@ -88,7 +90,6 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     });
 
     const checkpoints = new Checkpoints(dataDir);
-    const onProblem = (what: string): void => print(`          ${what}`);
     // The pages read the resources' values when they are asked: the API's own URL joins them once the gateway has a port.
     const pages = localPages({ assembly, values, proxy, iam, faults, identities, pools: [...pools.values()], metrics, inits });
     const gateway = await startGateway({
@@ -96,6 +97,8 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       routes: routesOf(assembly, values, pools, options.auth === 'off' ? undefined : { identities, iam }),
       pages,
       cors: corsOf(assembly.template),
+      hosts,
+      onProblem,
     });
     stops.push(() => gateway.stop());
     setApiEndpoint(assembly, values, gateway);

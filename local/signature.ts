@@ -30,7 +30,8 @@ export function accessKeyOf({ authorization = '' }: IncomingHttpHeaders): string
 
 /**
  * Whether a request is signed (Signature Version 4, in its headers) with the secret that belongs to its access key: the signature is made again from
- * what arrived, for this service, this region and the day of its date, whatever it says it was made for. Session tokens, signed query strings and unsigned payloads are not taken.
+ * what arrived, for this service, this region and the day of its date, whatever it says it was made for. Session tokens, signed query strings and unsigned payloads are
+ * not taken.
  */
 export async function isSigned(request: SignedRequest, body: Buffer, service: string, secretAccessKey: string): Promise<boolean> {
   const claim = claimOf(request.headers);
@@ -43,9 +44,13 @@ export async function isSigned(request: SignedRequest, body: Buffer, service: st
   const claimedHash = request.headers['x-amz-content-sha256'];
   if (claimedHash !== undefined && claimedHash !== createHash('sha256').update(body).digest('hex')) return false;
 
-  const url = new URL(`http://localhost${request.url ?? '/'}`);
+  // Temporary credentials are of no use here: nobody gives any out.
+  if (request.headers['x-amz-security-token'] !== undefined) return false;
+  const [path = '/', ...rest] = (request.url ?? '/').split('?');
+  // A signature is made over the path without these, and would hold for all paths that differ in nothing else.
+  if (!path.startsWith('/') || /\/\/|\/\.{1,2}(\/|$)/.test(path)) return false;
   const query: Record<string, string[]> = {};
-  for (const [name, value] of url.searchParams) (query[name] ??= []).push(value);
+  for (const [name, value] of new URLSearchParams(rest.join('?'))) (query[name] ??= []).push(value);
   const signer = new SignatureV4({
     service,
     region: localRegion,
@@ -57,8 +62,8 @@ export async function isSigned(request: SignedRequest, body: Buffer, service: st
     {
       method: request.method ?? 'GET',
       protocol: 'http:',
-      hostname: url.hostname,
-      path: url.pathname,
+      hostname: 'localhost',
+      path,
       query,
       headers: Object.fromEntries(claim.signedHeaders.map((name) => [name, String(request.headers[name] ?? '')])),
       body,

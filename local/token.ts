@@ -33,7 +33,8 @@ async function made(args: readonly string[]): Promise<string> {
   const identities = new Identities(dataDir);
   if (operator) {
     const { accessKeyId, secretAccessKey } = identities.operator;
-    return `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=us-east-1`;
+    // A session token of other credentials would be sent with these, which then are none.
+    return `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=us-east-1; unset AWS_SESSION_TOKEN`;
   }
   if (customer === undefined || !/^\d{1,9}$/.test(expires)) throw new StartProblem(usage);
   return identities.customerToken(customer, list.split(',').join(' '), Number(expires));

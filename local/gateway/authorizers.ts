@@ -13,7 +13,10 @@ export type Verdict =
   | { readonly context: Readonly<Record<string, unknown>> | undefined }
   | { readonly refusal: GatewayAnswer; readonly challenge?: string };
 
-export type Authorize = (request: IncomingMessage, body: Buffer) => Promise<Verdict>;
+/** The whole body, read once it is asked for; undefined: it is larger than the gateway takes. */
+export type ReadBody = () => Promise<Buffer | undefined>;
+
+export type Authorize = (request: IncomingMessage, readBody: ReadBody) => Promise<Verdict>;
 
 export interface Authorities {
   readonly identities: Identities;
@@ -60,7 +63,7 @@ export function authorizersOf(
         RouteKey: string;
       };
       if (AuthorizationType === 'NONE') return [id, () => Promise.resolve({ context: undefined })];
-      if (AuthorizationType === 'AWS_IAM') return [id, (request, body) => byIam(authorities, RouteKey, request, body)];
+      if (AuthorizationType === 'AWS_IAM') return [id, (request, readBody) => byIam(authorities, RouteKey, request, readBody)];
       const verifier = AuthorizationType === 'JWT' ? verifiers.get(AuthorizerId?.Ref ?? '') : undefined;
       if (!verifier)
         throw new StartProblem(`route ${RouteKey}: the local runtime does not know its authorization ${String(AuthorizationType)}`);
@@ -90,7 +93,7 @@ function claimsOf(claims: JWTPayload): Record<string, string> {
   return Object.fromEntries(Object.entries(claims).map(([name, value]) => [name, text(value)]));
 }
 
-async function byIam({ identities, iam }: Authorities, routeKey: string, request: IncomingMessage, body: Buffer): Promise<Verdict> {
+async function byIam({ identities, iam }: Authorities, routeKey: string, request: IncomingMessage, readBody: ReadBody): Promise<Verdict> {
   const forbidden = { refusal: gatewayAnswers.forbidden };
   const accessKey = accessKeyOf(request.headers);
   if (accessKey === undefined) return forbidden;
@@ -98,6 +101,8 @@ async function byIam({ identities, iam }: Authorities, routeKey: string, request
   const fn = identities.functions.get(accessKey);
   const secret = accessKey === operator.accessKeyId ? operator.secretAccessKey : fn?.secret;
   if (!secret) return forbidden;
+  const body = await readBody();
+  if (body === undefined) return { refusal: gatewayAnswers.tooLarge };
   if (!(await isSigned(request, body, 'execute-api', secret))) return forbidden;
   // The operator is this machine's own; a function may what its role says.
   const resource = `arn:aws:execute-api:${localRegion}:${localAccount}:local/$default/${routeKey.replace(' ', '')}`;

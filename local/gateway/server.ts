@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { gatewayAnswers, type GatewayAnswer } from '../../lambdas/contract/core/http.ts';
-import { closeServer } from '../aws-proxy.ts';
+import { correlationIdPattern, gatewayAnswers, type GatewayAnswer } from '../../lambdas/contract/core/http.ts';
+import { bodyOf, foreign, startServer, type LocalServer, type Timeouts } from '../http-server.ts';
 import { StartProblem } from '../problem.ts';
 import { corsHeaders, isPreflight, type CorsConfiguration } from './cors.ts';
 import { eventOf } from './event.ts';
@@ -21,6 +21,10 @@ export interface GatewayOptions {
   readonly routes: readonly GatewayRoute[];
   readonly pages: LocalPages;
   readonly cors: CorsConfiguration;
+  /** Names that the API answers to, beside those of loopback. */
+  readonly hosts: readonly string[];
+  readonly onProblem: (what: string) => void;
+  readonly timeouts?: Timeouts;
 }
 
 export interface Gateway {
@@ -31,56 +35,37 @@ export interface Gateway {
 /** What the gateway itself answers looks like this on AWS, and so it does here. */
 function refuse(response: ServerResponse, { status, message }: Omit<GatewayAnswer, 'when'>): void {
   const body = JSON.stringify({ message });
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);
 }
 
 /** An HTTP API on loopback: routes, events and answers as the template and AWS have them. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const server = createServer({ maxHeaderSize: 4 * maxHeaderBytes }, (request, response) => {
-    void serve(options, request, response).catch(() => {
-      if (!response.headersSent) refuse(response, gatewayAnswers.internal);
-      else response.destroy();
-    });
+  const { port, hosts, cors, timeouts, onProblem } = options;
+  const server = await startServer({
+    port,
+    callers: { hosts, origins: cors.AllowOrigins ?? [] },
+    answer: (request, response) => serve(options, request, response),
+    refusalBody: ({ message }) => ({ message }),
+    maxHeaderBytes: 4 * maxHeaderBytes,
+    timeouts,
+    onProblem,
+  }).catch((error: NodeJS.ErrnoException): LocalServer => {
+    if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
+    throw new StartProblem(`port ${port} is taken or not allowed. Choose another one: PORT=${port + 1} npm start`);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const { status, message } = error.code === 'HPE_HEADER_OVERFLOW' ? gatewayAnswers.headersTooLarge : gatewayAnswers.badRequest;
-    const body = JSON.stringify({ message });
-    if (socket.writable)
-      socket.end(
-        `HTTP/1.1 ${status} ${message}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-      );
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
-      reject(
-        taken
-          ? new StartProblem(`port ${options.port} is taken or not allowed. Choose another one: PORT=${options.port + 1} npm start`)
-          : error,
-      );
-    });
-    server.listen(options.port, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : options.port;
-  return { url: `http://localhost:${port}`, stop: () => closeServer(server) };
+  return { url: `http://localhost:${server.port}`, stop: () => server.stop() };
 }
 
 async function serve(options: GatewayOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const headerBytes = request.rawHeaders.reduce((sum, part) => sum + part.length + 2, 0);
   if (headerBytes > maxHeaderBytes) return refuse(response, gatewayAnswers.headersTooLarge);
-  const body = await bodyOf(request);
-  if (body === undefined) {
-    response.setHeader('connection', 'close');
-    return refuse(response, gatewayAnswers.tooLarge);
-  }
   const target = request.url ?? '/';
   // Put behind a host, and not resolved against one: `//x/orders` is a path here, and no other host's.
   const absolute = `http://localhost${target}`;
   if (!target.startsWith('/') || !URL.canParse(absolute)) return refuse(response, gatewayAnswers.badRequest);
   const url = new URL(absolute);
-  if (url.pathname.startsWith('/_local/')) return servePage(options.pages, request, response, url.pathname, body);
+  if (url.pathname.startsWith('/_local/')) return servePage(options, request, response, url.pathname);
 
   for (const [name, value] of Object.entries(corsHeaders(options.cors, request))) response.setHeader(name, value);
   const match = matchRoute(options.routes, request.method ?? 'GET', url.pathname);
@@ -91,19 +76,38 @@ async function serve(options: GatewayOptions, request: IncomingMessage, response
   }
   if (!match) return refuse(response, gatewayAnswers.notFound);
   if (!match.route.permitted) return refuse(response, gatewayAnswers.internal);
-  const verdict = (await match.route.authorize?.(request, body)) ?? { context: undefined };
+  // Read when it is needed: of a caller who is not let in, only a signature over it is a reason to.
+  let read: ReturnType<typeof bodyOf> | undefined;
+  const bodyOnce = (): ReturnType<typeof bodyOf> => (read ??= bodyOf(request, maxBodyBytes));
+  const verdict = (await match.route.authorize?.(request, bodyOnce)) ?? { context: undefined };
   if ('refusal' in verdict) {
     if (verdict.challenge !== undefined) response.setHeader('www-authenticate', verdict.challenge);
     return refuse(response, verdict.refusal);
   }
+  const body = await bodyOnce();
+  if (body === undefined) return refuse(response, gatewayAnswers.tooLarge);
   const event = eventOf(request, url, body, { key: match.route.key, params: match.params }, verdict.context);
   const result = await Promise.race([
     match.route.pool.invoke(event),
     new Promise<undefined>((resolve) => setTimeout(resolve, gatewayTimeoutMs, undefined).unref()),
   ]);
-  if (result === undefined) return refuse(response, gatewayAnswers.unavailable);
-  if (!result.ok) return refuse(response, gatewayAnswers.internal);
+  const tell = (what: string): void => options.onProblem(crashLine(match.route, request, what));
+  if (result === undefined) {
+    tell(`did not answer within ${gatewayTimeoutMs / 1000} s`);
+    return refuse(response, gatewayAnswers.unavailable);
+  }
+  if (!result.ok) {
+    tell(`${result.errorType}: ${result.errorMessage.split('\n')[0]}`);
+    return refuse(response, gatewayAnswers.internal);
+  }
   answer(response, result.payload);
+}
+
+/** A function that crashed behind HTTP has written no log line of its own. */
+function crashLine({ key, pool }: GatewayRoute, { headers }: IncomingMessage, what: string): string {
+  const given = String(headers['x-correlation-id'] ?? '');
+  const correlation = correlationIdPattern.test(given) ? `, correlation id ${given}` : '';
+  return `${pool.fn.name} failed on ${key}${correlation}: ${what}`;
 }
 
 /** A payload with a statusCode is a response; anything else is a 200 with the payload as JSON. */
@@ -122,25 +126,19 @@ function answer(response: ServerResponse, payload: unknown): void {
   response.end(Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8'));
 }
 
-/** The runtime's own pages answer this machine's user only: not a web page that a browser was lured to. */
-async function servePage(pages: LocalPages, request: IncomingMessage, response: ServerResponse, path: string, body: Buffer): Promise<void> {
-  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (!['localhost', '127.0.0.1', '[::1]'].includes(host) || request.headers.origin !== undefined)
-    return refuse(response, gatewayAnswers.forbidden);
+/** The runtime's own pages answer no web page, not even one that may call the API. */
+async function servePage(
+  { hosts, pages }: GatewayOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<void> {
+  const why = foreign(request, { hosts, origins: [] });
+  if (why !== undefined) return refuse(response, { status: 403, message: why });
+  const body = await bodyOf(request, maxBodyBytes);
+  if (body === undefined) return refuse(response, gatewayAnswers.tooLarge);
   const page = await pages(request.method ?? 'GET', path, body.toString('utf8'));
   if (!page) return refuse(response, gatewayAnswers.notFound);
   response.writeHead(page.status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(page.body, null, 2));
-}
-
-/** @returns undefined when the body is larger than the gateway takes */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBodyBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -43,6 +43,8 @@ export class TokenVerifier {
         currentDate: now,
         requiredClaims: ['exp'],
       });
+      const nonsense = claimsOfAnotherType(payload);
+      if (nonsense.length > 0) return refused(`the token's claim ${nonsense[0]} is of a type that it cannot have`);
       const audiences = payload.aud === undefined ? [payload['client_id']] : [payload.aud].flat();
       if (!audiences.some((entry) => typeof entry === 'string' && audience.includes(entry)))
         return refused('the token is for another audience');
@@ -74,7 +76,23 @@ async function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
   return createRemoteJWKSet(new URL(uri));
 }
 
-function scopesOf({ scope, scp }: JWTPayload & { scope?: unknown; scp?: unknown }): string[] {
-  const given = scope ?? scp ?? [];
-  return Array.isArray(given) ? given.map(String) : String(given).split(' ');
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isTextOrList = (value: unknown): boolean => isText(value) || (Array.isArray(value) && value.every(isText));
+
+/** What is read of a token, and what it must be where it is there: functions get every claim as text, and `null` would be somebody's name. */
+const claimTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
+  sub: isText,
+  client_id: isText,
+  aud: isTextOrList,
+  scope: isTextOrList,
+  scp: isTextOrList,
+};
+
+function claimsOfAnotherType(claims: JWTPayload): string[] {
+  return Object.keys(claimTypes).filter((name) => claims[name] !== undefined && !claimTypes[name]!(claims[name]));
+}
+
+function scopesOf({ scope, scp }: JWTPayload): string[] {
+  const given = (scope ?? scp ?? []) as string | string[];
+  return Array.isArray(given) ? given : given.split(' ');
 }

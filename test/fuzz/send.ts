@@ -98,7 +98,7 @@ function sendRaw(url: string, { method, target, headers }: FuzzRequest): Promise
   const { hostname, port } = new URL(url);
   const lines = [
     `${method} ${target} HTTP/1.1`,
-    ...Object.entries({ host: 'x', connection: 'close', ...headers }).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries({ host: `${hostname}:${port}`, connection: 'close', ...headers }).map(([name, value]) => `${name}: ${value}`),
     '',
     '',
   ];

@@ -394,14 +394,12 @@ describe('with an issuer', () => {
     expect(allowed).toMatchObject({ status: 204, text: '' });
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://shop.example');
     expect(allowed.headers.get('access-control-allow-headers')).toContain('idempotency-key');
+    // The local runtime does not even answer another one; on AWS the gateway answers without the headers that its browser wants.
     const other = await preflight('https://evil.example');
-    expect(other.status).toBe(204);
-    expect(other.headers.get('access-control-allow-origin')).toBeNull();
+    expect([other.status, other.headers.get('access-control-allow-origin')]).toEqual([403, null]);
     // A refusal can be read too, or a page could not tell its user to log in again.
     const refused = await system.api.request('GET', '/orders', { headers: { origin: 'https://shop.example' } });
     expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, 'https://shop.example']);
-    const health = await system.api.request('GET', '/health', { headers: { origin: 'https://evil.example' } });
-    expect([health.status, health.headers.get('access-control-allow-origin')]).toEqual([200, null]);
   });
 });
 

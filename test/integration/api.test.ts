@@ -170,10 +170,12 @@ describe('the runtime’s own pages', () => {
       expect(names).toContain(name);
   });
 
-  it('answer nobody whom a web page or another host sends', async () => {
-    expect(await system.api.request('GET', '/_local/resources', { headers: { origin: 'https://evil.example' } })).toMatchObject({
-      status: 403,
-    });
+  it('answer no web page, as no port of the runtime does but DynamoDB’s', async () => {
+    const headers = { origin: 'https://evil.example' };
+    expect(await system.api.request('GET', '/_local/resources', { headers })).toMatchObject({ status: 403 });
+    expect(await system.api.request('POST', '/orders/o/cancel', { headers })).toMatchObject({ status: 403 });
+    const { body } = await system.api.get('/_local/resources');
+    expect(await fetch(body.endpoint, { method: 'POST', headers })).toMatchObject({ status: 403 });
     expect(await system.api.get('/_local/nothing')).toMatchObject({ status: 404 });
   });
 });

@@ -9,7 +9,6 @@ export interface Mutant {
 }
 
 const access = 'test/integration/access.test.ts';
-const api = 'test/integration/api.test.ts';
 const issuer = 'test/unit/tokens.test.ts';
 const iam = 'test/unit/iam.test.ts';
 const granted = 'test/integration/iam.test.ts';
@@ -17,6 +16,9 @@ const http = 'test/unit/http.test.ts';
 const callers = 'test/unit/callers.test.ts';
 const stack = 'test/infra/stack.test.ts';
 const local = 'test/unit/local.test.ts';
+const gateway = 'test/unit/local/gateway.test.ts';
+const proxy = 'test/unit/local/aws-proxy.test.ts';
+const signatures = 'test/unit/local/signature.test.ts';
 
 const mutant = (what: string, file: string, find: string, replace: string, ...tests: string[]): Mutant => ({
   what,
@@ -35,6 +37,7 @@ const authorizers = 'local/gateway/authorizers.ts';
 const signature = 'local/signature.ts';
 const asksWho = 'callers: callersOf(environment),';
 const asksNobody = "callers: { proof: 'none' },";
+const guard = 'local/http-server.ts';
 
 /** Every check that keeps somebody from where they don't belong, on AWS and on a laptop. */
 export const mutants: readonly Mutant[] = [
@@ -227,7 +230,25 @@ export const mutants: readonly Mutant[] = [
     access,
   ),
   mutant('every web page may call', 'local/gateway/cors.ts', '|| !AllowOrigins.includes(origin)', '', local),
-  mutant('the runtime’s pages answer every web page', 'local/gateway/server.ts', ' || request.headers.origin !== undefined', '', api),
+  mutant(
+    'pages of a shop may call the runtime’s own',
+    'local/gateway/server.ts',
+    '{ hosts, origins: [] }',
+    '{ hosts, origins: [request.headers.origin!] }',
+    gateway,
+  ),
+  mutant('every host may be named', guard, '![...loopbackNames, ...hosts].includes(name)', 'false', proxy),
+  mutant('every web page is answered', guard, 'origin !== undefined && origin !== `http://${host}`', 'false', proxy),
+  mutant(
+    'other sites may hide their origin',
+    guard,
+    "site !== undefined && site !== 'same-origin'",
+    "false && site !== 'same-origin'",
+    proxy,
+  ),
+  mutant('temporary credentials will do', signature, "request.headers['x-amz-security-token'] !== undefined", 'false', signatures),
+  mutant('a signature holds for paths that look alike', signature, ' || /\\/\\/|\\/\\.{1,2}(\\/|$)/.test(path)', '', signatures),
+  mutant('claims may be of any type', tokens, 'if (nonsense.length > 0) return', 'if (false) return', issuer),
   mutant('keys can be read by everyone', 'local/identities.ts', '{ mode: 0o600 }', '{ mode: 0o644 }', access),
 
   // How the local runtime enforces IAM.

@@ -15,16 +15,30 @@ import { checkTypes, resolveValue, type ResourceValues } from '../../local/templ
 
 describe('options', () => {
   it('have defaults', () => {
-    expect(parseOptions([], {})).toMatchObject({ port: 3000, stage: 'dev', fresh: false, verbose: false, watch: false, auth: 'off' });
+    expect(parseOptions([], {})).toMatchObject({
+      port: 3000,
+      stage: 'dev',
+      fresh: false,
+      verbose: false,
+      watch: false,
+      auth: 'off',
+      allowHosts: [],
+    });
     expect(parseOptions(['--help'], {})).toBe('help');
     expect(parseOptions(['--auth'], {})).toMatchObject({ auth: 'jwt' });
     expect(parseOptions(['--auth=iam'], {})).toMatchObject({ auth: 'iam' });
+    expect(parseOptions(['--allow-host', 'Host.docker.internal', '--allow-host=shop'], {})).toMatchObject({
+      allowHosts: ['host.docker.internal', 'shop'],
+    });
   });
   it.each([
     [['--nope'], {}, /--nope/],
     [['--stage', 'prod'], {}, /takes real money/],
     [['--stage', 'x'], {}, /must be one of dev, test, prod/],
     [['--auth=basic'], {}, /--auth=basic: must be jwt or iam/],
+    [['--allow-host', 'http://x'], {}, /--allow-host http:\/\/x: must be a name/],
+    [['--allow-host', 'x:3000'], {}, /--allow-host x:3000: must be a name/],
+    [['--allow-host', '*'], {}, /--allow-host \*: must be a name/],
     [[], { PORT: 'abc' }, /PORT=abc/],
     [[], { PORT: '70000' }, /PORT=70000/],
   ])('%j with %j are refused by name', (args, environment, why) => {
@@ -70,7 +84,7 @@ describe('authorizers', () => {
 
   it('are those of the template', async () => {
     const open = read({ AuthorizationType: 'NONE' }).get('Route')!;
-    expect(await open({} as never, Buffer.of())).toEqual({ context: undefined });
+    expect(await open({} as never, () => Promise.resolve(Buffer.of()))).toEqual({ context: undefined });
     expect([...read({ AuthorizationType: 'JWT', AuthorizerId: { Ref: 'Authorizer' } }).keys()]).toEqual(['Route']);
   });
 

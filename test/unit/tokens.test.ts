@@ -29,8 +29,10 @@ beforeAll(async () => {
 });
 afterAll(() => void server.close());
 
-const token = (key: CryptoKey, header: { alg: string; kid?: string }) =>
-  new SignJWT({ iss: issuer, aud: 'a', scp: 'x y', exp: Math.floor(Date.now() / 1000) + 60 }).setProtectedHeader(header).sign(key);
+const token = (key: CryptoKey, header: { alg: string; kid?: string }, claims: object = {}) =>
+  new SignJWT({ iss: issuer, aud: 'a', scp: 'x y', exp: Math.floor(Date.now() / 1000) + 60, ...claims })
+    .setProtectedHeader(header)
+    .sign(key);
 const verifier = () => new TokenVerifier({ issuer, audience: ['a'] });
 
 it('keys are fetched from the issuer by discovery and kept, and an issuer that was away is asked again', async () => {
@@ -62,4 +64,28 @@ it('a token that held is not asked about again, until it expires', async () => {
   away = false;
   // Only that very token: one that differs in its last letter is another.
   expect(await tokens.verify(`${good.slice(0, -2)}${good.at(-2) === 'A' ? 'B' : 'A'}${good.at(-1)}`)).toMatchObject({ holds: false });
+});
+
+it.each([
+  ['sub', null],
+  ['sub', 7],
+  ['sub', ['c1']],
+  ['sub', { id: 'c1' }],
+  ['scope', [['orders/read']]],
+  ['scope', { 'orders/read': true }],
+  ['scope', null],
+  ['scp', [null]],
+  ['scp', 7],
+  ['aud', ['a', 7]],
+  ['client_id', ['a']],
+])('a token whose %s is %j is refused by the name of the claim', async (claim, value) => {
+  const strange = await token(keys.rsa, { alg: 'RS256', kid: 'rsa' }, { [claim]: value });
+  expect(await verifier().verify(strange)).toEqual({ holds: false, why: `the token's claim ${claim} is of a type that it cannot have` });
+});
+
+it('scopes are a list or text, and one goes before the other', async () => {
+  const scopesOf = async (claims: object) => verifier().verify(await token(keys.rsa, { alg: 'RS256', kid: 'rsa' }, claims));
+  expect(await scopesOf({ scp: ['x', 'y'] })).toMatchObject({ holds: true, scopes: ['x', 'y'] });
+  expect(await scopesOf({ scope: 'z' })).toMatchObject({ holds: true, scopes: ['z'] });
+  expect(await scopesOf({ scope: [] })).toMatchObject({ holds: true, scopes: [] });
 });

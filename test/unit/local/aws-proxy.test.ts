@@ -1,0 +1,172 @@
+import { rmSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startAwsProxy, type AwsProxy, type AwsProxyOptions } from '../../../local/aws-proxy.ts';
+import { FaultBoard } from '../../../local/faults.ts';
+import { Identities } from '../../../local/identities.ts';
+import { signWith } from '../../support/client.ts';
+import { requestText, sendBytes } from '../../support/raw.ts';
+import { temporaryFolder } from '../../support/runtime.ts';
+
+const target = 'DynamoDB_20120810.ListTables';
+
+/** A proxy before an emulator that answers `{}` and remembers what it was asked. */
+async function setUp(options: Partial<AwsProxyOptions> = {}, emulatorAnswer = '{}') {
+  const asked: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const emulator = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      asked.push({ headers: request.headers, body });
+      response.end(emulatorAnswer);
+    });
+  });
+  await new Promise<void>((resolve) => emulator.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(emulator.address() as AddressInfo).port}`;
+  const dataDir = temporaryFolder();
+  const identities = new Identities(dataDir);
+  const problems: string[] = [];
+  identities.functions.set('FUNCTIONF', { name: 'f', secret: 'known only here' });
+  const proxy = await startAwsProxy({
+    dynamoDb: endpoint,
+    sqs: endpoint,
+    identities,
+    faults: new FaultBoard({}),
+    hosts: [],
+    onProblem: (what) => problems.push(what),
+    ...options,
+  });
+  onTestFinished(async () => {
+    await proxy.stop();
+    emulator.close();
+    emulator.closeAllConnections();
+    rmSync(dataDir, { recursive: true });
+  });
+  return { proxy, asked, problems };
+}
+
+const authority = (proxy: AwsProxy): string => new URL(proxy.url).host;
+const post = (proxy: AwsProxy, headers: Record<string, string>, body = '{}', line = 'POST / HTTP/1.1') =>
+  sendBytes(proxy.url, requestText(line, { host: authority(proxy), 'x-amz-target': target, ...headers }, body));
+
+/** A call that a function signed. */
+async function signed(proxy: AwsProxy, operation: string, body: string, host = authority(proxy)) {
+  const url = new URL(`http://${host}/`);
+  const sign = signWith({ accessKeyId: 'FUNCTIONF', secretAccessKey: 'known only here' }, { service: 'dynamodb' });
+  const headers = await sign({ method: 'POST', url, headers: { 'x-amz-target': operation }, body });
+  return sendBytes(proxy.url, requestText('POST / HTTP/1.1', { ...headers, 'x-amz-target': operation }, body));
+}
+
+describe('the AWS proxy answers', () => {
+  it.each(['localhost', '127.0.0.1', '[::1]', 'LOCALHOST:1'])('the host %s', async (host) => {
+    const { proxy, asked } = await setUp();
+    expect(await post(proxy, { host })).toMatchObject({ status: 200 });
+    expect(asked).toHaveLength(1);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['a host that a name server led here', { host: 'evil.example' }],
+    ['a host that only begins like ours', { host: 'localhost.evil.example' }],
+    ['a host that only ends like ours', { host: 'evil.localhost' }],
+    ['all interfaces', { host: '0.0.0.0' }],
+    ['no host', { host: '' }],
+    ['the container’s host, unless it is named', { host: 'host.docker.internal' }],
+    ['a web page', { origin: 'https://evil.example' }],
+    ['a web page on another port of this machine', { origin: 'http://localhost:1' }],
+    ['a page without an origin', { origin: 'null' }],
+    ['an image of another site', { 'sec-fetch-site': 'cross-site' }],
+    ['an image of another port', { 'sec-fetch-site': 'same-site' }],
+  ])('not %s', async (_, headers) => {
+    const { proxy, asked } = await setUp();
+    const { status, text } = await post(proxy, headers);
+    expect([status, text]).toEqual([403, expect.stringContaining('the local runtime does not answer')]);
+    expect(text).toContain('AccessDeniedException');
+    expect(asked).toEqual([]);
+  });
+
+  it('a host that --allow-host names, as containers of sam local invoke use it', async () => {
+    const { proxy, asked } = await setUp({ hosts: ['host.docker.internal'] });
+    const host = `host.docker.internal:${new URL(proxy.url).port}`;
+    expect(await signed(proxy, target, '{}', host)).toMatchObject({ status: 200 });
+    expect(await post(proxy, { host })).toMatchObject({ status: 200 });
+    expect(await post(proxy, { host: 'evil.example' })).toMatchObject({ status: 403 });
+    expect(asked).toHaveLength(2);
+  });
+});
+
+describe('whatever a caller sends, the AWS proxy answers and lives', () => {
+  const claim = `AWS4-HMAC-SHA256 Credential=FUNCTIONF/20261121/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`;
+  const now = (): string => new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+
+  it.each<[string, (proxy: AwsProxy) => ReturnType<typeof sendBytes>, string]>([
+    ['a target that is no path', (p) => post(p, { authorization: claim, 'x-amz-date': now() }, '{}', 'POST *:99999 HTTP/1.1'), ''],
+    ['a body that is not JSON', (p) => post(p, {}, 'garbage'), 'SerializationException'],
+    ['no body', (p) => post(p, {}, ''), 'SerializationException'],
+    ['a body that is no object', (p) => post(p, {}, '[]'), 'SerializationException'],
+    ['null', (p) => post(p, {}, 'null'), 'SerializationException'],
+    [
+      'a transaction that is no list',
+      (p) => signed(p, 'DynamoDB_20120810.TransactWriteItems', '{"TransactItems":{"length":1}}'),
+      'TransactItems',
+    ],
+    ['a transaction of nothing', (p) => signed(p, 'DynamoDB_20120810.TransactWriteItems', '{"TransactItems":[null]}'), 'TransactItems'],
+    ['a part without a table', (p) => signed(p, 'DynamoDB_20120810.TransactGetItems', '{"TransactItems":[{"Get":{}}]}'), 'TransactItems'],
+    ['entries that are none', (p) => signed(p, 'AmazonSQS.SendMessageBatch', '{"Entries":5}'), 'Entries'],
+    ['a table that is no name', (p) => post(p, {}, '{"TableName":{}}'), 'TableName'],
+    ['another method', (p) => post(p, {}, '{}', 'PUT / HTTP/1.1'), 'UnknownOperationException'],
+    ['no operation', (p) => post(p, { 'x-amz-target': 'DynamoDB_20120810.' }), 'UnknownOperationException'],
+    ['a service that is not here', (p) => post(p, { 'x-amz-target': 'Kinesis_20131202.PutRecord' }), 'UnknownOperationException'],
+    ['a wrong signature', (p) => post(p, { authorization: claim, 'x-amz-date': now() }), 'InvalidSignatureException'],
+    ['a request line that is none', (p) => sendBytes(p.url, 'HELLO\r\n\r\n'), 'Bad Request'],
+    [
+      'two lengths',
+      (p) => sendBytes(p.url, 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}'),
+      'Bad Request',
+    ],
+  ])('%s', async (_, send, says) => {
+    const { proxy, problems } = await setUp();
+    proxy.metering = true;
+    const { status, text } = await send(proxy);
+    expect([status, text]).toEqual([400, expect.stringContaining(says)]);
+    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 200 });
+    expect(problems).toEqual([]);
+  });
+
+  it('an answer of the emulator that is not JSON', async () => {
+    const { proxy, problems } = await setUp({}, '<html>');
+    proxy.metering = true;
+    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 500, text: expect.stringContaining('InternalFailure') });
+    proxy.metering = false;
+    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 200 });
+    expect(problems).toEqual([expect.stringContaining('SyntaxError')]);
+  });
+
+  it('an emulator that is away', async () => {
+    const { proxy } = await setUp({ dynamoDb: 'http://127.0.0.1:1' });
+    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 503, text: expect.stringContaining('ServiceUnavailable') });
+  });
+});
+
+describe('the AWS proxy', () => {
+  it('hands on what the services read, and nothing that is between the caller and itself', async () => {
+    const { proxy, asked } = await setUp();
+    await post(proxy, { 'accept-encoding': 'gzip', te: 'trailers', expect: '100-continue', 'x-amz-date': 'd', cookie: 'c' });
+    expect(Object.keys(asked[0]!.headers).toSorted()).toEqual(['connection', 'content-length', 'host', 'x-amz-date', 'x-amz-target']);
+  });
+
+  it('does not remember operations that there are not', async () => {
+    const { proxy } = await setUp({ dynamoDb: 'http://127.0.0.1:1' });
+    for (const operation of ['A', 'B', 'C']) await post(proxy, { 'x-amz-target': `DynamoDB_20120810.${operation}` });
+    expect(proxy.usage.size).toBe(0);
+  });
+
+  it('tells a caller who takes too long', async () => {
+    const { proxy, asked } = await setUp({ timeouts: { headersMs: 40, requestMs: 80 } });
+    const head = `POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: ${target}\r\n`;
+    expect(await sendBytes(proxy.url, head)).toMatchObject({ status: 408 });
+    expect(await sendBytes(proxy.url, `${head}content-length: 10\r\n\r\n{`)).toMatchObject({ status: 408 });
+    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 200 });
+    expect(asked).toHaveLength(1);
+  });
+});
