@@ -6,6 +6,7 @@ import {
   SendMessageBatchCommand,
   SendMessageCommand,
   type Message,
+  type SendMessageBatchRequestEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -50,6 +51,11 @@ const show = ({ ReceiptHandle }: Message) =>
 const counts = async (): Promise<Record<string, string | undefined>> => {
   const AttributeNames = ['ApproximateNumberOfMessages' as const, 'ApproximateNumberOfMessagesNotVisible' as const];
   return (await client.send(new GetQueueAttributesCommand({ QueueUrl: queue, AttributeNames }))).Attributes ?? {};
+};
+
+const refuses = async (Entries: SendMessageBatchRequestEntry[]): Promise<void> => {
+  await expect(client.send(new SendMessageBatchCommand({ QueueUrl: queue, Entries }))).rejects.toBeInstanceOf(Error);
+  expect(await receive()).toEqual([]);
 };
 
 describe('a queue', () => {
@@ -100,7 +106,7 @@ describe('a queue', () => {
   it('takes the good entries of a batch and names the bad ones', async () => {
     const Entries = [
       { Id: 'good', MessageBody: 'a' },
-      { Id: 'bad', MessageBody: 'b\uFFFF' },
+      { Id: 'bad', MessageBody: 'b\u0001' },
     ];
     const answer = await client.send(new SendMessageBatchCommand({ QueueUrl: queue, Entries }));
     expect(answer.Successful?.map(({ Id }) => Id)).toEqual(['good']);
@@ -109,12 +115,13 @@ describe('a queue', () => {
   });
 
   it.each([
-    ['an empty batch', []],
     ['more than ten', Array.from({ length: 11 }, (_, i) => ({ Id: String(i), MessageBody: 'x' }))],
     ['one id twice', [1, 2].map(() => ({ Id: 'same', MessageBody: 'x' }))],
     ['more than 1 MiB', [1, 2].map((i) => ({ Id: String(i), MessageBody: 'x'.repeat(600_000) }))],
   ])('refuses %s as a whole', async (_what, Entries) => {
-    await expect(client.send(new SendMessageBatchCommand({ QueueUrl: queue, Entries }))).rejects.toBeInstanceOf(Error);
-    expect(await receive()).toEqual([]);
+    await refuses(Entries);
   });
+
+  // ElasticMQ, which `npm run fidelity` names, takes it; SQS answers EmptyBatchRequest.
+  it.skipIf(process.env['TEST_SQS_ENDPOINT'] !== undefined)('refuses an empty batch', () => refuses([]));
 });

@@ -1,9 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DynamoDBClient, type KeySchemaElement } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { TableDefinition } from '../../lambdas/contract/core/tables.ts';
 import { tables, type TableName } from '../../lambdas/contract/tables.ts';
-import { callService } from '../../local/emulators/call.ts';
 import { startDynamoDb } from '../../local/emulators/dynamodb.ts';
 import { Processes } from '../../local/processes.ts';
 import { MemoryDatabase } from '../simulation/memory/database.ts';
@@ -57,9 +57,11 @@ function inMemory(): Started {
 async function emulated(): Promise<Started> {
   const folder = temporaryFolder();
   const processes = new Processes(folder);
-  const { endpoint } = await startDynamoDb(folder, processes);
-  for (const [name, definition] of Object.entries<TableDefinition>(tables)) await createTable(endpoint, name, definition);
-  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials: { accessKeyId: 'TEST', secretAccessKey: 'test' } });
+  // `npm run fidelity` names another DynamoDB, which keeps the tables of each access key apart.
+  const endpoint = process.env['TEST_DYNAMODB_ENDPOINT'] ?? (await startDynamoDb(folder, processes)).endpoint;
+  const credentials = { accessKeyId: `TEST${randomUUID().replaceAll('-', '')}`, secretAccessKey: 'test' };
+  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
+  for (const [name, definition] of Object.entries<TableDefinition>(tables)) await createTable(client, name, definition);
   const database = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
   const stop = async (): Promise<void> => {
     client.destroy();
@@ -70,20 +72,20 @@ async function emulated(): Promise<Started> {
 }
 
 async function createTable(
-  endpoint: string,
+  client: DynamoDBClient,
   name: string,
   { partitionKey, sortKey, indexes = [], stream }: TableDefinition,
 ): Promise<void> {
-  const keys = (partition: { name: string }, sort: { name: string } | undefined): unknown[] => [
-    { AttributeName: partition.name, KeyType: 'HASH' },
-    ...(sort ? [{ AttributeName: sort.name, KeyType: 'RANGE' }] : []),
+  const keys = (partition: { name: string }, sort: { name: string } | undefined): KeySchemaElement[] => [
+    { AttributeName: partition.name, KeyType: 'HASH' as const },
+    ...(sort ? [{ AttributeName: sort.name, KeyType: 'RANGE' as const }] : []),
   ];
   const attributes = new Map(
     [partitionKey, sortKey, ...indexes.flatMap((index) => [index.partitionKey, index.sortKey])].flatMap((key) =>
       key ? [[key.name, key.type]] : [],
     ),
   );
-  await callService(endpoint, 'DynamoDB_20120810.CreateTable', {
+  const command = new CreateTableCommand({
     TableName: name,
     KeySchema: keys(partitionKey, sortKey),
     AttributeDefinitions: [...attributes].map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
@@ -99,4 +101,5 @@ async function createTable(
       : {}),
     ...(stream ? { StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' } } : {}),
   });
+  await client.send(command);
 }
