@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { callService } from '../../local/emulators/call.ts';
 
 const root = join(import.meta.dirname, '../..');
 const account = '000000000000';
@@ -72,41 +73,16 @@ export class Emulator {
   }
 
   /** Destroys a stage's stack. @returns whether it is gone */
-  async destroy(stage: string): Promise<boolean> {
-    const assembly = join(this.#folder, `cdk-${stage}`);
-    return (
-      this.run(`destroy ${stage}`, 'cdk', ['destroy', '--all', '--force', '--app', assembly]) || this.#deletedByName(`OrderSaga-${stage}`)
-    );
+  destroy(stage: string): boolean {
+    return this.run(`destroy ${stage}`, 'cdk', ['destroy', '--all', '--force', '--app', join(this.#folder, `cdk-${stage}`)]);
   }
 
-  /** One call in AWS's query protocol. @returns the answer's XML */
-  async query(service: string, version: string, action: string, parameters: Record<string, string> = {}): Promise<string> {
-    const response = await fetch(this.#endpoint, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        authorization: `AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`,
-      },
-      body: new URLSearchParams({ Action: action, Version: version, ...parameters }).toString(),
-    });
-    return response.text();
+  /** One call in AWS's JSON protocol. @param target such as `AmazonSQS.ListQueues` */
+  call(target: string, body: unknown): Promise<Record<string, unknown>> {
+    return callService(this.#endpoint, target, body);
   }
 
   #cdk(command: string, stage: string, output: string, ...args: string[]): boolean {
     return this.run(`${command} ${stage}`, 'cdk', [command, ...args, '--context', `stage=${stage}`, '--output', output]);
-  }
-
-  /** The CLI deletes a stack by its ARN, which MiniStack does not find and answers with success; by name it does. */
-  async #deletedByName(stack: string): Promise<boolean> {
-    const call = (action: string): Promise<string> => this.query('cloudformation', '2010-05-15', action, { StackName: stack });
-    await call('DeleteStack');
-    for (let look = 0; look < 60; look++) {
-      if (/does not exist|DELETE_COMPLETE/.test(await call('DescribeStacks'))) {
-        process.stdout.write(`-- destroy: ok by name (the emulator does not find stacks by ARN)\n`);
-        return true;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    return false;
   }
 }

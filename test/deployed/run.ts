@@ -30,19 +30,19 @@ const emulator = new Emulator(endpoint, folder);
 
 let passed = false;
 try {
-  passed = emulator.bootstrap() && (await endToEnd()) && (await deployWithAlarms(emulator));
+  passed = emulator.bootstrap() && endToEnd() && (await deployWithAlarms(emulator));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit(passed ? 0 : 1);
 
-async function endToEnd(): Promise<boolean> {
+function endToEnd(): boolean {
   let suitePassed = false;
   try {
     const outputs = emulator.deploy('test', emulator.synthesized('test'));
     suitePassed = outputs !== undefined && emulator.run('end-to-end suite', 'vitest', ['run', '--project', 'e2e'], outputs.environment);
   } finally {
-    suitePassed = (await emulator.destroy('test')) && suitePassed;
+    suitePassed = emulator.destroy('test') && suitePassed;
   }
   return suitePassed;
 }
