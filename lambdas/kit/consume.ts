@@ -4,9 +4,9 @@ import type { Context, SQSBatchItemFailure, SQSBatchResponse, SQSEvent, SQSRecor
 import type { Durations } from '../contract/core/durations.ts';
 import type { Envelope } from '../contract/core/envelope.ts';
 import { failureAttribute, type DeadLetterReason } from '../contract/core/dead-letters.ts';
-import { classify, describeError, fingerprint, PermanentError, type TransientReason } from '../contract/core/errors.ts';
+import { classify, describeError, fingerprint, TransientError, type TransientReason } from '../contract/core/errors.ts';
 import { coreMetrics } from '../contract/core/metrics.ts';
-import { backoffSeconds } from '../contract/core/retry-policy.ts';
+import { backoffSeconds, isExhausted } from '../contract/core/retry-policy.ts';
 import { decodeMessage, typesFor, type MessageDefinitions, type Topology } from '../contract/core/routing.ts';
 import type { DataOf } from '../contract/core/routing.ts';
 import type { Queues } from './aws.ts';
@@ -106,7 +106,8 @@ async function handleMessage<Definitions extends MessageDefinitions>(
   const handler = Object.hasOwn(options.handlers, message.type)
     ? (options.handlers[message.type] as ((message: Envelope, delivery: Delivery) => Promise<string>) | undefined)
     : undefined;
-  if (!handler) throw new PermanentError(`${options.consumer} does not consume ${message.type}`);
+  // As an unknown type: routes may be ahead of this code while a deployment is under way.
+  if (!handler) throw new TransientError('newer', `${options.consumer} does not consume ${message.type}`);
   if (!options.runOnce) return handler(message, delivery);
   return options.runOnce(message.messageId, context, () => handler(message, delivery));
 }
@@ -126,7 +127,7 @@ async function failRecord<Definitions extends MessageDefinitions>(
   const keep: SQSBatchItemFailure = { itemIdentifier: record.messageId };
   const failures = verdict.class === 'transient' ? await failuresOf(options, record, verdict.reason, attempt) : { count: 1, firstAt: now };
 
-  if (verdict.class === 'transient' && now - failures.firstAt <= durations.retry.windowSeconds * 1000) {
+  if (verdict.class === 'transient' && !isExhausted(durations.retry, failures, now)) {
     const delaySeconds = backoffSeconds(durations.retry, failures.count, world.random());
     telemetry.warn('message', {
       ...fields,

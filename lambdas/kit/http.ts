@@ -264,9 +264,12 @@ export function fieldProblems(error: z.ZodError, root: string, prefix = ''): Fie
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const verdict = classify(error);
-  // What contention or throttling stopped may be tried again by the client, under the same key.
+  // What contention, throttling or a call without an answer stopped may be tried again by the client, under the same key.
   if (error instanceof TransientError || (verdict.class === 'transient' && verdict.reason !== 'unknown')) {
-    return new Problem(commonProblems.tryAgain, { detail: 'nothing was changed; send the same request again', cause: error });
+    return new Problem(commonProblems.tryAgain, {
+      detail: 'the request may or may not have been carried out; send the same one again, with the same key: it is carried out once',
+      cause: error,
+    });
   }
   return new Problem(commonProblems.internal, { detail: 'the failure is logged under the correlation id', cause: error });
 }

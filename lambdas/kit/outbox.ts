@@ -16,6 +16,8 @@ export interface OutboxRow extends OutboxKey {
   readonly committedAt: number;
   readonly expiresAt: number;
   readonly attempts?: number;
+  /** How often it was put off for what is not its own fault: each time for longer, and never counted as an attempt. */
+  readonly deferrals?: number;
   /** How often somebody who missed its effect made it due for the relay. */
   readonly resends?: number;
   readonly sentAt?: number;
@@ -32,8 +34,8 @@ export interface OutboxRow extends OutboxKey {
 }
 
 /** Who still lacks a row's message: those that it names, else all of its route; nobody when it has no route here or cannot be read. */
-export function owedConsumers(topology: Topology, { owed, body }: Pick<OutboxRow, 'owed' | 'body'>): readonly string[] {
-  if (owed) return owed;
+export function owedConsumers(topology: Topology, { owed = [], body }: Pick<OutboxRow, 'owed' | 'body'>): readonly string[] {
+  if (owed.length > 0) return owed;
   try {
     return routeOf(topology, decodeEnvelope(body).type)?.consumers ?? [];
   } catch {
@@ -131,15 +133,26 @@ function attention(key: Pick<OutboxKey, 'messageId'>, state: AttentionState): st
   return attentionKey(state, shardOf(key.messageId, attentionShards));
 }
 
-const leaseAttributes = ['owner', 'leaseUntil', 'owed'] as const;
+const relayAttributes = ['owner', 'leaseUntil', 'owed', 'deferrals'] as const;
 const attentionAttributes = ['attention', 'attentionAt'] as const;
+
+/** Why a row was not delivered to everyone. */
+export interface Failure {
+  /** Consumers that still lack it; none when nobody here knows its route. */
+  readonly owed: readonly string[];
+  readonly error: string;
+  /** Whether it is the row's own fault: only that makes it DEAD after enough attempts. */
+  readonly counts: boolean;
+  /** Whether all actors have it and only listeners lack it. */
+  readonly handed?: boolean;
+}
 
 /** SENT absorbs: nothing but the closing check's `requeue` leaves it, and whoever delivered to all consumers may set it from any other status. */
 export async function markSent(context: OutboxContext, row: OutboxRow): Promise<void> {
   const changed = await change(context, row, {
     to: 'SENT',
     set: { sentAt: context.world.now(), attempts: (row.attempts ?? 0) + 1 },
-    remove: [...attentionAttributes, ...leaseAttributes],
+    remove: [...attentionAttributes, ...relayAttributes],
     from: ['PENDING', 'FAILED', 'SENDING'],
   });
   if (changed) report(context, row, 'SENT');
@@ -147,25 +160,22 @@ export async function markSent(context: OutboxContext, row: OutboxRow): Promise<
 
 /**
  * Hands a row to the relay: it keeps the consumers that still lack it and becomes due after the ladder's next step,
- * or DEAD when the ladder ends. A failure that is not the row's fault (`counts: false`) never makes it DEAD.
+ * or DEAD when the ladder ends. What is not the row's fault climbs the ladder too, and never ends it.
  */
-export async function markFailed(
-  context: OutboxContext,
-  row: OutboxRow,
-  failure: { owed: readonly string[]; error: string; counts: boolean; handed?: boolean },
-  owner?: string,
-): Promise<RowStatus> {
+export async function markFailed(context: OutboxContext, row: OutboxRow, failure: Failure, owner?: string): Promise<RowStatus> {
   const attempts = (row.attempts ?? 0) + (failure.counts ? 1 : 0);
+  const deferrals = (row.deferrals ?? 0) + (failure.counts ? 0 : 1);
   if (attempts >= context.relay.maxAttempts) return markDead(context, row, failure.error, owner, attempts);
   const changed = await change(context, row, {
     to: 'FAILED',
     set: {
       attempts,
-      owed: [...failure.owed],
+      ...(deferrals > 0 ? { deferrals } : {}),
+      ...(failure.owed.length > 0 ? { owed: [...failure.owed] } : {}),
       lastError: failure.error.slice(0, 300),
       ...(failure.handed && row.handedAt === undefined ? { handedAt: context.world.now() } : {}),
       attention: attention(row, 'due'),
-      attentionAt: context.world.now() + ladderSeconds(context.relay, Math.max(1, attempts)) * 1000,
+      attentionAt: context.world.now() + ladderSeconds(context.relay, attempts + deferrals) * 1000,
     },
     remove: ['owner', 'leaseUntil'],
     from: owner === undefined ? ['PENDING'] : ['SENDING'],
@@ -226,7 +236,7 @@ export async function requeue(context: OutboxContext, row: OutboxRow, owed: read
   const changed = await change(context, row, {
     to: 'FAILED',
     set: {
-      owed: [...owed],
+      ...(owed.length > 0 ? { owed: [...owed] } : {}),
       lastError: reason,
       // What it took to send it before does not count against it now.
       attempts: 0,
@@ -234,7 +244,7 @@ export async function requeue(context: OutboxContext, row: OutboxRow, owed: read
       attention: attention(row, 'due'),
       attentionAt: context.world.now(),
     },
-    remove: ['owner', 'leaseUntil'],
+    remove: ['owner', 'leaseUntil', 'deferrals'],
     from: ['PENDING', 'SENT'],
   });
   if (changed) report(context, row, 'FAILED', reason);
@@ -244,7 +254,7 @@ export async function requeue(context: OutboxContext, row: OutboxRow, owed: read
 /**
  * Takes a due row for this relay until its lease ends; another relay may then take it over.
  *
- * @returns the row as it is now, or undefined when it is gone, done or held by someone else
+ * @returns the row as it is now, or undefined when it is gone, done, held by someone else or not due: the index that it was found by may lag
  */
 export async function claim(context: OutboxContext, key: OutboxKey, owner: string): Promise<OutboxRow | undefined> {
   const now = context.world.now();
@@ -256,7 +266,7 @@ export async function claim(context: OutboxContext, key: OutboxKey, owner: strin
         Key: { aggregateId: key.aggregateId, messageId: key.messageId },
         UpdateExpression: 'SET #status = :sending, #owner = :owner, leaseUntil = :lease, attention = :attention, attentionAt = :lease',
         ConditionExpression:
-          'attribute_exists(aggregateId) AND (#status IN (:failed, :pending) OR (#status = :sending AND leaseUntil < :now))',
+          'attribute_exists(aggregateId) AND ((#status IN (:failed, :pending) AND attentionAt <= :now) OR (#status = :sending AND leaseUntil < :now))',
         ExpressionAttributeNames: { '#status': 'status', '#owner': 'owner' },
         ExpressionAttributeValues: {
           ':sending': 'SENDING',

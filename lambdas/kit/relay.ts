@@ -1,22 +1,30 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { fromBase32 } from '../contract/core/base32.ts';
+import { describeError } from '../contract/core/errors.ts';
 import { coreMetrics, type MetricDefinition } from '../contract/core/metrics.ts';
 import { attentionKey, attentionShards, type AttentionState, type OutboxKey } from '../contract/core/tables.ts';
 import type { Database } from './aws.ts';
-import { claim, markDead, markFailed, markSent, type OutboxContext, type OutboxRow } from './outbox.ts';
-import { deliver, type PublishContext } from './publish.ts';
+import { claim, type OutboxContext, type OutboxRow } from './outbox.ts';
+import { deliver, record, type PublishContext, type QueuesDown } from './publish.ts';
 
 /** Upper bounds of one run; what is left waits for the next minute. */
-const rowsPerShard = 100;
+const rowsPerPartition = 1000;
 const countPages = 5;
+/** Rows of a partition among which the oldest is looked for. */
+const rowsPerAge = 100;
+/** Rows in hand at once: as many as one call to a queue takes, and more than the index has partitions, so that each has its turn in every run. */
+const handful = 10;
 /** A row due for longer than this is overdue: the relay is not keeping up, or something below it is down. */
 const overdueMs = 2 * 60_000;
 
 /**
- * Sends the rows that are due: those that SQS refused, those whose relay died, and, where the outbox indexes
+ * Sends the rows that are due: those that SQS refused, those whose queue was down, those whose relay died, and, where the outbox indexes
  * them, those that the stream never delivered. Each row is claimed first, so that relays may overlap.
  *
- * @param mayContinue asked before each row, so that a run ends before its function is killed
+ * No shard and no queue uses a run up: the shards' rows are taken in turn, and a queue whose call fails as a whole is not called again in
+ * this run; what is owed to it becomes due later.
+ *
+ * @param mayContinue asked before each handful of rows, so that a run ends before its function is killed
  * @returns how many rows it took
  */
 export async function relayDueRows(
@@ -25,54 +33,51 @@ export async function relayDueRows(
   owner: string,
   mayContinue: () => boolean,
 ): Promise<number> {
+  const down: QueuesDown = new Map();
+  const keys = await dueKeys(outbox);
   let taken = 0;
-  for (const shard of shards()) {
-    // Rows whose relay died are due again when its lease ends.
-    for (const state of ['due', 'sending'] as const) {
-      for (const key of await keysBefore(outbox, attentionKey(state, shard), outbox.world.now())) {
-        if (!mayContinue()) return taken;
-        const row = await claim(outbox, key, owner);
-        if (!row) continue;
-        taken++;
-        await relayRow(outbox, publish, row, owner);
-      }
-    }
+  for (let from = 0; from < keys.length && mayContinue(); from += handful) {
+    const claims = await Promise.all(keys.slice(from, from + handful).map((key) => tryClaim(outbox, key, owner)));
+    const rows = claims.filter((row) => row !== undefined);
+    taken += rows.length;
+    const { rows: deliveries } = await deliver(publish, rows, down);
+    await Promise.all(rows.map((row, i) => record({ outbox, publish }, row, deliveries[i]!, owner)));
   }
   return taken;
 }
 
-async function relayRow(outbox: OutboxContext, publish: PublishContext, row: OutboxRow, owner: string): Promise<void> {
-  const [delivery] = await deliver(publish, [row]);
-  switch (delivery!.outcome) {
-    case 'sent':
-      outbox.telemetry.count(coreMetrics.publishLag, outbox.world.now() - row.committedAt);
-      outbox.telemetry.count(coreMetrics.rowsSent, 1);
-      return markSent(outbox, row);
-    case 'unroutable':
-      outbox.telemetry.count(coreMetrics.rowsDead, 1);
-      await markDead(outbox, row, delivery!.error, owner);
-      return;
-    case 'refused':
-    case 'unavailable': {
-      const { owed, error, handed, outcome } = delivery!;
-      const status = await markFailed(outbox, row, { owed, error, handed, counts: outcome === 'refused' }, owner);
-      outbox.telemetry.count(status === 'DEAD' ? coreMetrics.rowsDead : coreMetrics.rowsFailed, 1);
-    }
+/** A row that cannot be claimed now stays due; it must not stop those behind it. */
+async function tryClaim(outbox: OutboxContext, key: OutboxKey, owner: string): Promise<OutboxRow | undefined> {
+  try {
+    return await claim(outbox, key, owner);
+  } catch (error) {
+    outbox.telemetry.warn('outbox row not claimed', { ...key, error: describeError(error) });
+    return undefined;
   }
+}
+
+/** The keys of the rows that are due, one of each partition in turn, in each those first that have been due for longest. */
+async function dueKeys(outbox: OutboxContext): Promise<OutboxKey[]> {
+  const now = outbox.world.now();
+  // Rows whose relay died are due again when its lease ends.
+  const partitions = (['due', 'sending'] as const).flatMap((state) => shards().map((shard) => attentionKey(state, shard)));
+  const found = await Promise.all(partitions.map((partition) => keysBefore(outbox, partition, now, rowsPerPartition)));
+  const longest = Math.max(...found.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, i) => found.flatMap((keys) => keys.slice(i, i + 1))).flat();
 }
 
 function shards(): number[] {
   return Array.from({ length: attentionShards }, (_, shard) => shard);
 }
 
-async function keysBefore(outbox: OutboxContext, partition: string, before: number): Promise<OutboxKey[]> {
+async function keysBefore(outbox: OutboxContext, partition: string, before: number, limit: number): Promise<OutboxKey[]> {
   const { Items = [] } = await outbox.database.send(
     new QueryCommand({
       TableName: outbox.table,
       IndexName: 'attention',
       KeyConditionExpression: 'attention = :partition AND attentionAt <= :before',
       ExpressionAttributeValues: { ':partition': partition, ':before': before },
-      Limit: rowsPerShard,
+      Limit: limit,
     }),
   );
   return Items as OutboxKey[];
@@ -117,7 +122,7 @@ export async function gaugeOutbox(outbox: OutboxContext): Promise<OutboxGauges> 
 async function oldestUnsent(outbox: OutboxContext, now: number): Promise<number> {
   const keys = await Promise.all(
     shards().flatMap((shard) =>
-      (['due', 'sending'] as const).map((state) => keysBefore(outbox, attentionKey(state, shard), Number.MAX_SAFE_INTEGER)),
+      (['due', 'sending'] as const).map((state) => keysBefore(outbox, attentionKey(state, shard), Number.MAX_SAFE_INTEGER, rowsPerAge)),
     ),
   );
   return Math.min(now, ...keys.flat().map((key) => timeOfId(key.messageId)));

@@ -102,6 +102,6 @@ export function publishesFrom(
 ): { outbox: OutboxContext; publish: PublishContext } {
   return {
     outbox: { database, table: environment.OUTBOX_TABLE, relay: durations.relay, telemetry, world },
-    publish: { topology, queues, queueUrls: environment.QUEUE_URLS },
+    publish: { topology, queues, queueUrls: environment.QUEUE_URLS, holdSeconds: durations.retry.windowSeconds },
   };
 }

@@ -2,6 +2,7 @@ import type { Context, SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
+import { expectedReceives } from '../../lambdas/contract/core/retry-policy.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { readDeadLetters, type DeadLetterMessage, type DeadLetterReason } from '../../lambdas/contract/core/dead-letters.ts';
@@ -41,7 +42,7 @@ beforeEach(async () => {
 
 const brokenDatabase = { send: () => Promise.reject(new Error('the table is down')) } as never;
 
-function consumer() {
+function consumer(of: typeof topology = topology) {
   const queues = {
     send: (command: { constructor: { name: string }; input: Record<string, unknown> }) => {
       if (dlqDown && command.constructor.name === 'SendMessageCommand') return Promise.reject(new Error('DLQ is down'));
@@ -55,7 +56,7 @@ function consumer() {
   };
   return createConsumer({
     consumer: 'inventory',
-    topology,
+    topology: of,
     durations: durations.prod,
     handlers: { OrderPlaced: handle, StockReleaseRequested: handle },
     countFailure: failureCounter(countingDown ? brokenDatabase : tables.database, 'idempotency', 'inventory', 3600, world),
@@ -217,17 +218,51 @@ describe('a consumer', () => {
     expect(telemetry.lines.at(-1)).toMatchObject({ fields: { outcome: 'done' } });
   });
 
-  it('gives a transient failure up when its retry window has passed', async () => {
+  it('gives a transient failure up when its retry window has passed and it was tried as often as that has room for', async () => {
     behave = () => Promise.reject(new TransientError('conflict', 'again'));
     const consume = consumer();
     const text = body();
     const firstFailedAt = world.now();
-    expect((await consume(event({ body: text }), context)).batchItemFailures).toHaveLength(1);
-    world.advance(durations.prod.retry.windowSeconds * 1000);
-    expect((await consume(event({ body: text }), context)).batchItemFailures).toHaveLength(1);
-    world.advance(1);
-    expect(await consume(event({ body: text, attempt: 20 }), context)).toEqual({ batchItemFailures: [] });
-    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: 3, receives: 20, firstFailedAt, lastFailedAt: world.now() }]);
+    // What full jitter waits on average: half of each step.
+    let tries = 0;
+    for (let result = { batchItemFailures: [{}] }; result.batchItemFailures.length > 0;) {
+      result = await consume(event({ body: text, attempt: ++tries }), context);
+      world.advance(((calls.at(-1)!.input['VisibilityTimeout'] as number | undefined) ?? 0) * 1000);
+    }
+    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: tries, receives: tries, firstFailedAt, lastFailedAt: world.now() }]);
+    expect(tries).toBe(expectedReceives(durations.prod.retry));
+    const { windowSeconds, capSeconds } = durations.prod.retry;
+    expect(world.now() - firstFailedAt).toBeGreaterThan(windowSeconds * 1000);
+    expect(world.now() - firstFailedAt).toBeLessThan((windowSeconds + capSeconds) * 1000);
+  });
+
+  it('does not give a message up that it could hardly try: a second failure hours after the first begins no end', async () => {
+    behave = () => Promise.reject(new TransientError('unavailable', 'no'));
+    const consume = consumer();
+    const text = body();
+    await consume(event({ body: text }), context);
+    // Nothing could run for as long as a window.
+    world.advance(durations.prod.retry.windowSeconds * 1000 + 1);
+    let tries = 1;
+    const resumedAt = world.now();
+    for (let kept = true; kept; tries++) {
+      kept = (await consume(event({ body: text }), context)).batchItemFailures.length > 0;
+      if (kept) world.advance((calls.at(-1)!.input['VisibilityTimeout'] as number) * 1000);
+    }
+    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: tries }]);
+    expect(tries).toBeGreaterThan(20);
+    expect(world.now() - resumedAt).toBeGreaterThan(3_600_000);
+  });
+
+  it('gives each reason a window of its own', async () => {
+    const count = failureCounter(tables.database, 'idempotency', 'inventory', 3600, world);
+    const began = world.now();
+    expect(await count('sqs-1', 'conflict')).toEqual({ count: 1, firstAt: began });
+    world.advance(1000);
+    expect(await count('sqs-1', 'unavailable')).toEqual({ count: 1, firstAt: began + 1000 });
+    world.advance(1000);
+    expect(await count('sqs-1', 'conflict')).toEqual({ count: 2, firstAt: began });
+    expect(await count('sqs-2', 'conflict')).toEqual({ count: 1, firstAt: world.now() });
   });
 
   it('counts failures itself, by reason: what SQS delivered to nobody does not use a message up', async () => {
@@ -261,8 +296,8 @@ describe('a consumer', () => {
     const old = world.now() - durations.prod.retry.windowSeconds * 1000 - 1;
     await consumer()(event({ body: body(), attempt: 4 }), context);
     expect(calls.at(-1)!.input['VisibilityTimeout']).toBe(8);
-    await consumer()(event({ body: body(), attempt: 20, firstReceivedAt: old }), context);
-    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: 20, receives: 20, firstFailedAt: old }]);
+    await consumer()(event({ body: body(), attempt: 40, firstReceivedAt: old }), context);
+    expect(reasons()).toMatchObject([{ class: 'exhausted', attempts: 40, receives: 40, firstFailedAt: old }]);
   });
 
   it('that dies between the move and the acknowledgement leaves two copies that are told to be one', async () => {
@@ -287,11 +322,35 @@ describe('a consumer', () => {
   });
 
   it.each([
+    ['an unknown type', encodeEnvelope({ ...aMessage('StockReserved', {}), type: 'Nonsense' }), 'unknown message type'],
+    ['a type that is not routed to it', encodeEnvelope(aMessage('StockReserved', {})), 'inventory does not consume StockReserved'],
+    ['a newer version', encodeEnvelope({ ...aMessage('StockReleaseRequested', orderKeys), version: 2 }), 'version 2 is not known'],
+  ])('waits for the code that knows %s, for its retry window', async (_, text, why) => {
+    const consume = consumer();
+    const began = world.now();
+    let kept = await consume(event({ body: text }), context);
+    expect(telemetry.lines.at(-1)).toMatchObject({ fields: { outcome: 'retry', reason: 'newer', error: expect.stringContaining(why) } });
+    for (; kept.batchItemFailures.length > 0; kept = await consume(event({ body: text }), context)) {
+      expect(reasons()).toEqual([]);
+      world.advance((calls.at(-1)!.input['VisibilityTimeout'] as number) * 1000);
+    }
+    expect(world.now() - began).toBeGreaterThan(durations.prod.retry.windowSeconds * 1000);
+    expect(reasons()).toMatchObject([{ class: 'exhausted', error: expect.stringContaining(why) }]);
+    expect(handled).toHaveLength(0);
+  });
+
+  it('handles a message that waited for newer code once that is there', async () => {
+    const definition = { ...topology.messages.StockReleaseRequested, version: 2 };
+    const newer = { ...topology, messages: { ...topology.messages, StockReleaseRequested: definition } };
+    const text = encodeEnvelope({ ...message(), version: 2 });
+    expect((await consumer()(event({ body: text }), context)).batchItemFailures).toHaveLength(1);
+    expect(await consumer(newer as never)(event({ body: text, attempt: 2 }), context)).toEqual({ batchItemFailures: [] });
+    expect(handled).toHaveLength(1);
+  });
+
+  it.each([
     ['no JSON', 'not json', 'message body is not JSON'],
     ['no envelope', '{}', 'message envelope is malformed'],
-    ['an unknown type', encodeEnvelope({ ...aMessage('StockReserved', {}), type: 'Nonsense' }), 'unknown message type'],
-    ['a type for someone else', encodeEnvelope(aMessage('StockReserved', {})), 'inventory does not consume StockReserved'],
-    ['a newer version', encodeEnvelope({ ...aMessage('StockReleaseRequested', orderKeys), version: 2 }), 'version 2 is not known'],
     [
       'malformed data',
       encodeEnvelope({ ...aMessage('StockReleaseRequested', orderKeys), data: {} }),
@@ -306,6 +365,20 @@ describe('a consumer', () => {
   it('keeps a message in its queue when the dead-letter queue does not take it', async () => {
     dlqDown = true;
     expect(await consumer()(event({ body: 'poison' }), context)).toEqual({ batchItemFailures: [{ itemIdentifier: 'sqs-0' }] });
+  });
+
+  it('locks a message for as long as its function may run, not longer', async () => {
+    const runOnce = runOncePerMessage(tables.client, 'idempotency', 'inventory', 3600);
+    const { messageId } = message();
+    const before = Date.now();
+    await runOnce(messageId, context, async () => {
+      const [record] = await tables.all('idempotency');
+      expect(record).toMatchObject({ status: 'INPROGRESS' });
+      const lockedUntil = Number(record!['in_progress_expiration']);
+      expect(lockedUntil).toBeGreaterThanOrEqual(before + context.getRemainingTimeInMillis());
+      expect(lockedUntil).toBeLessThanOrEqual(Date.now() + context.getRemainingTimeInMillis());
+      return 'done';
+    });
   });
 
   it('keeps its idempotency records apart from those of other consumers: a fanned-out message runs at each of them', async () => {

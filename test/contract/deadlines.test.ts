@@ -63,7 +63,12 @@ const relayTo = (down: string): Promise<number> => {
   const send = ({ input }: SendMessageBatchCommand): Promise<object> =>
     input.QueueUrl === down ? Promise.reject(new Error('the queue is gone')) : Promise.resolve({});
   const queueUrls = Object.fromEntries(Object.keys(topology.consumers).map((name) => [name, name]));
-  return relayDueRows(outbox, { topology, queues: { send } as unknown as Queues, queueUrls }, world.newId(), () => true);
+  return relayDueRows(
+    outbox,
+    { topology, queues: { send } as unknown as Queues, queueUrls, holdSeconds: durations.prod.retry.windowSeconds },
+    world.newId(),
+    () => true,
+  );
 };
 const stored = (): Promise<Record<string, unknown> | undefined> => tables.get('outbox', { aggregateId: orderId, messageId: row.messageId });
 

@@ -56,11 +56,23 @@ describe('versions of a message', () => {
     expect(decode(1, { who: 'ada', amount: 5 })).toMatchObject(read);
   });
 
-  it('that are newer, or whose payload is not what its version says, are permanent failures with a clear reason', () => {
+  it('that are newer may be known after the deployment that is under way', () => {
     expect(() => decode(4, {})).toThrow('Paid version 4 is not known here (this code reads version 3)');
+    expect(() => decode(4, {})).toThrow(expect.objectContaining({ name: 'TransientError', reason: 'newer' }));
+  });
+
+  it('that are too old, or whose payload is not what its version says, are permanent failures with a clear reason', () => {
+    const old = defineTopology({
+      messages: { Paid: { ...definition, upcasts: {} } },
+      consumers: { till: policy },
+      routes: { Paid: { kind: 'event', consumers: ['till'] } },
+    });
+    const text = encodeEnvelope({ ...aMessage('StockReserved', {}), type: 'Paid', version: 2 } as never);
+    expect(() => decodeMessage(old, text)).toThrow('Paid version 2 is not known here (this code reads version 3)');
+    expect(() => decodeMessage(old, text)).toThrow(PermanentError);
     expect(() => decode(1, null)).toThrow('Paid.data of version 1 cannot be read as version 2');
     expect(() => decode(2, { name: 'ada' })).toThrow(/Paid.data is malformed: cents/);
-    expect(() => decode(4, {})).toThrow(PermanentError);
+    expect(() => decode(2, { name: 'ada' })).toThrow(PermanentError);
   });
 
   it('need every link of the chain', () => {
@@ -77,13 +89,19 @@ describe('messages', () => {
     decodeMessage(topology, encodeEnvelope({ ...aMessage('PaymentDeclined', { reason: 'x' }), ...changes } as never));
 
   it.each([
-    [{ type: 'Nonsense' }, /unknown message type "Nonsense"/],
-    [{ type: 'constructor' }, /unknown message type/],
-    [{ version: 2 }, /version 2 is not known/],
     [{ kind: 'command' }, /is a event, but the message says command/],
     [{ data: { reason: 1 } }, /PaymentDeclined.data is malformed: reason/],
   ])('are refused for good when they are %j', (changes, why) => {
     expect(() => decode(changes)).toThrow(PermanentError);
+    expect(() => decode(changes)).toThrow(why);
+  });
+
+  it.each([
+    [{ type: 'Nonsense' }, /unknown message type "Nonsense"/],
+    [{ type: 'constructor' }, /unknown message type/],
+    [{ version: 2 }, /version 2 is not known/],
+  ])('may be of a later deployment when they are %j', (changes, why) => {
+    expect(() => decode(changes)).toThrow(expect.objectContaining({ name: 'TransientError', reason: 'newer' }));
     expect(() => decode(changes)).toThrow(why);
   });
 });

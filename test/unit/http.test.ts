@@ -52,9 +52,21 @@ describe('an HTTP handler', () => {
     });
   });
 
+  it('never says that nothing was changed when it cannot know', async () => {
+    const answer = await ask(failing(Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })));
+    expect(answer.json).toMatchObject({
+      detail: 'the request may or may not have been carried out; send the same one again, with the same key: it is carried out once',
+    });
+  });
+
   it.each([
     [new TransientError('conflict', 'busy'), 503, 'try-again', '1'],
     [Object.assign(new Error('slow'), { name: 'ThrottlingException' }), 503, 'try-again', '1'],
+    [Object.assign(new Error('no answer in time'), { name: 'TimeoutError' }), 503, 'try-again', '1'],
+    [Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), 503, 'try-again', '1'],
+    [Object.assign(new Error('down'), { name: 'InternalServerError', $metadata: { httpStatusCode: 500 } }), 503, 'try-again', '1'],
+    [Object.assign(new Error('down'), { name: 'SomethingNew', $metadata: { httpStatusCode: 502 } }), 503, 'try-again', '1'],
+    [Object.assign(new Error('no'), { name: 'AccessDeniedException', $metadata: { httpStatusCode: 400 } }), 500, 'internal', undefined],
     [new PermanentError('invariant broken: x'), 500, 'internal', undefined],
     [new TypeError('a bug'), 500, 'internal', undefined],
     [new Problem({ slug: 'teapot', status: 418, title: 'I am a teapot', meaning: '' }), 418, 'teapot', undefined],

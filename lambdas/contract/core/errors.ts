@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 
-/** Why a message could not be handled this time but may be next time. Each reason is counted on its own in logs and metrics. */
-export type TransientReason = 'conflict' | 'throttled' | 'in-progress' | 'gap' | 'unavailable' | 'unknown';
+/**
+ * Why a message could not be handled this time but may be next time. Each reason is counted on its own in logs and metrics.
+ * `unavailable`: a provider or AWS did not answer in time, or answered that it cannot; what was asked for may have happened.
+ * `newer`: its type, version or route is not known to this code, but may be to the code that is being deployed.
+ */
+export type TransientReason = 'conflict' | 'throttled' | 'in-progress' | 'gap' | 'unavailable' | 'newer' | 'unknown';
 
 /** What the consumer kit does with a failing message: `transient` is retried, `permanent` and `exhausted` go to the dead-letter queue. */
 export type FailureClass = 'transient' | 'permanent' | 'exhausted';
@@ -25,7 +29,7 @@ export class TransientError extends Error {
 }
 
 /**
- * The same input can never succeed: malformed, of an unknown type or version, or breaking an invariant.
+ * The same input can never succeed: malformed, of a version too old to be read, or breaking an invariant.
  * The consumer kit moves it to the dead-letter queue at once.
  */
 export class PermanentError extends Error {
@@ -58,6 +62,30 @@ const throttlingNames = new Set([
   'TooManyRequestsException',
 ]);
 
+/** What AWS's servers, and the SDK where they do not answer, call a failure that is not the caller's. */
+const unavailableNames = new Set([
+  'TimeoutError',
+  'InternalServerError',
+  'InternalFailure',
+  'ServiceUnavailable',
+  'ServiceUnavailableException',
+]);
+const connectionCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+function isUnavailable(error: Error): boolean {
+  const { code, $metadata } = error as Error & { code?: string; $metadata?: { httpStatusCode?: number } };
+  return unavailableNames.has(error.name) || connectionCodes.has(code ?? '') || ($metadata?.httpStatusCode ?? 0) >= 500;
+}
+
 /**
  * Decides what an error means for its message. Errors of the AWS SDK are told apart by name;
  * anything unknown is transient, because dropping a message that could have succeeded costs more than one retry window.
@@ -65,13 +93,14 @@ const throttlingNames = new Set([
 export function classify(error: unknown): { class: 'transient'; reason: TransientReason } | { class: 'permanent' } {
   if (error instanceof PermanentError) return { class: 'permanent' };
   if (error instanceof TransientError) return { class: 'transient', reason: error.reason };
-  const { name, cause } = error instanceof Error ? error : new Error(String(error));
+  if (!(error instanceof Error)) return { class: 'transient', reason: 'unknown' };
+  const { name, cause } = error;
   if (throttlingNames.has(name)) return { class: 'transient', reason: 'throttled' };
   if (name === 'TransactionConflictException') return { class: 'transient', reason: 'conflict' };
   if (name === 'IdempotencyAlreadyInProgressError') return { class: 'transient', reason: 'in-progress' };
   // Powertools wraps what failed below it: a failing delete must not hide the class of the real error.
   if (name === 'IdempotencyPersistenceLayerError' && cause instanceof Error) return classify(cause);
-  return { class: 'transient', reason: 'unknown' };
+  return { class: 'transient', reason: isUnavailable(error) ? 'unavailable' : 'unknown' };
 }
 
 /** A short, stable name for "the same failure": error name and message without numbers and ids. 12 hexadecimal characters. */

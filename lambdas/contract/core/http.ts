@@ -79,7 +79,8 @@ export const commonProblems = {
     slug: 'try-again',
     status: 503,
     title: 'The service is busy',
-    meaning: 'Contention or throttling: nothing was changed. Send the same request again, with the same key, after `Retry-After` seconds.',
+    meaning:
+      'Contention, throttling, or a service behind this one that did not answer in time. The request may have been carried out: send the same one again, with the same key, after `Retry-After` seconds; it is carried out once.',
     retryAfterSeconds: 1,
   },
 } as const satisfies Record<string, ProblemDefinition>;

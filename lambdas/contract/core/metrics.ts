@@ -17,6 +17,8 @@ export const coreMetrics = {
   rowsSent: { name: 'OutboxRowsSent', unit: 'Count' },
   rowsFailed: { name: 'OutboxRowsFailed', unit: 'Count' },
   rowsDead: { name: 'OutboxRowsDead', unit: 'Count' },
+  /** What became of a row could not be written down: it was sent, or not, and its status does not say so. */
+  marksFailed: { name: 'OutboxMarksFailed', unit: 'Count' },
   /** Gauges, once a minute by the relay. */
   overdueUnsent: { name: 'OverdueUnsentRows', unit: 'Count' },
   sendingRows: { name: 'SendingRows', unit: 'Count' },

@@ -6,7 +6,7 @@ export interface RetryPolicy {
   readonly factor: number;
   /** No delay is longer than this. SQS allows a visibility timeout of up to 12 hours. */
   readonly capSeconds: number;
-  /** A message older than this that still fails is dead-lettered as `exhausted`. */
+  /** A message that has failed for longer than this is dead-lettered as `exhausted`, unless it was hardly tried meanwhile (`isExhausted`). */
   readonly windowSeconds: number;
 }
 
@@ -64,6 +64,16 @@ export function expectedReceives(policy: RetryPolicy): number {
     elapsed += Math.max(1, ladderSeconds(policy, receives) / 2);
   }
   return receives;
+}
+
+/**
+ * Whether a message was tried for long enough: its window has passed, and at least half of the tries were made for which the window has room.
+ * Time alone would not do: a consumer that could not run for hours after a first failure would give the message up at the second.
+ *
+ * @param failures how often it failed for one reason, and since when (milliseconds since 1970)
+ */
+export function isExhausted(policy: RetryPolicy, failures: { readonly count: number; readonly firstAt: number }, now: number): boolean {
+  return now - failures.firstAt > policy.windowSeconds * 1000 && failures.count >= expectedReceives(policy) / 2;
 }
 
 /** The same ladder without jitter, for work that only one claims at a time. */

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { decodeEnvelope, issuesOf, type Envelope, type MessageKind } from './envelope.ts';
-import { PermanentError } from './errors.ts';
+import { PermanentError, TransientError } from './errors.ts';
 import { expectedReceives, type RetryPolicy } from './retry-policy.ts';
 
 /** One version of a message type: its number and the schema of its payload. */
@@ -124,15 +124,29 @@ export function typesFor(topology: Topology, consumer: string): string[] {
 }
 
 /**
+ * The route of a message, by its envelope alone: what a sender must know of it.
+ *
+ * @throws TransientError `newer` when its type is not registered or its version is newer than this code's: while a deployment is under way,
+ * the function that wrote it may be ahead of the one that reads it
+ */
+export function routeFor(topology: Topology, { type, version }: Pick<Envelope, 'type' | 'version'>): Route {
+  const route = routeOf(topology, type);
+  const definition = Object.hasOwn(topology.messages, type) ? topology.messages[type] : undefined;
+  if (!route || !definition) throw new TransientError('newer', `unknown message type ${JSON.stringify(type)}`);
+  if (version > definition.version) throw new TransientError('newer', unknownVersion(type, version, definition));
+  return route;
+}
+
+/**
  * Reads a message and its payload by the schema of its type; a payload of an older version is brought to the present one first.
  *
- * @throws PermanentError when type or version is unknown, the kind contradicts the route, or a field is malformed
+ * @throws TransientError `newer` when its type or version is not known here yet
+ * @throws PermanentError when its version is too old, its kind contradicts the route, or a field is malformed
  */
 export function decodeMessage(topology: Topology, text: string): Envelope {
   const envelope = decodeEnvelope(text);
-  const route = routeOf(topology, envelope.type);
-  const definition = Object.hasOwn(topology.messages, envelope.type) ? topology.messages[envelope.type] : undefined;
-  if (!route || !definition) throw new PermanentError(`unknown message type ${JSON.stringify(envelope.type)}`);
+  const route = routeFor(topology, envelope);
+  const definition = topology.messages[envelope.type]!;
   if (envelope.kind !== route.kind) {
     throw new PermanentError(`${envelope.type} is a ${route.kind}, but the message says ${envelope.kind}`);
   }
@@ -141,18 +155,21 @@ export function decodeMessage(topology: Topology, text: string): Envelope {
   return { ...envelope, version: definition.version, data: data.data };
 }
 
-/** A payload in the shape of the version that this code reads. @throws PermanentError for a newer version, and for one that is too old */
-function upcast({ version, upcasts = {} }: MessageDefinition, envelope: Envelope): unknown {
-  let data = envelope.data;
-  for (let from = envelope.version; from !== version; from++) {
-    const step = from < version ? upcasts[from] : undefined;
-    if (!step)
-      throw new PermanentError(`${envelope.type} version ${envelope.version} is not known here (this code reads version ${version})`);
+/** A payload in the shape of the version that this code reads. @throws PermanentError when it is too old to be brought there */
+function upcast(definition: MessageDefinition, { type, version, data: written }: Envelope): unknown {
+  let data = written;
+  for (let from = version; from < definition.version; from++) {
+    const step = definition.upcasts?.[from];
+    if (!step) throw new PermanentError(unknownVersion(type, version, definition));
     try {
       data = step(data);
     } catch (cause) {
-      throw new PermanentError(`${envelope.type}.data of version ${envelope.version} cannot be read as version ${from + 1}`, { cause });
+      throw new PermanentError(`${type}.data of version ${version} cannot be read as version ${from + 1}`, { cause });
     }
   }
   return data;
+}
+
+function unknownVersion(type: string, version: number, known: MessageDefinition): string {
+  return `${type} version ${version} is not known here (this code reads version ${known.version})`;
 }
