@@ -1,4 +1,5 @@
 /** `npm run ops`: what an operator does to a running system, under the operator's own AWS credentials. */
+import { setTimeout } from 'node:timers/promises';
 import { runCommand, UsageProblem, wholeNumber } from '../cli/arguments.ts';
 import { customerIdSchema } from '../lambdas/contract/order.ts';
 import { consumersOf } from '../ops/dead-letters.ts';
@@ -23,13 +24,14 @@ const usage = `npm run ops -- <command> [options]
 
   erase                     erases a customer's personal data from their orders, and keeps the books
     --customer <id>           whose
+    --read-units <n>          a second at most, to look through all orders (default 500; a million orders take about 250,000)
 
   --outputs <file>          of a stack on AWS: what cdk deploy --outputs-file wrote
   --url <url>               of a local runtime                             (default http://localhost:3000)
   --help
 
 Ends with 0 when everything was done; with 2 when only a part was, and it must be run again: letters that were kept or not looked at,
-orders that are still open; with 1 when it could not be done.`;
+orders that are still open or cannot be read; with 1 when it could not be done.`;
 
 const text = { type: 'string' } as const;
 const options = {
@@ -40,6 +42,7 @@ const options = {
   order: text,
   limit: text,
   look: text,
+  'read-units': text,
   yes: { type: 'boolean' },
   outputs: text,
   url: text,
@@ -51,7 +54,7 @@ const commands: Readonly<Record<string, { readonly takes: readonly (keyof Values
   {
     'dead-letters list': { takes: ['consumer', 'look'], run: list },
     'dead-letters redrive': { takes: ['consumer', 'fingerprint', 'message', 'order', 'limit', 'look', 'yes'], run: redrive },
-    erase: { takes: ['customer'], run: erase },
+    erase: { takes: ['customer', 'read-units'], run: erase },
   };
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -88,13 +91,25 @@ async function erase(values: Values): Promise<number> {
   const { customer } = values;
   if (customer === undefined) throw new UsageProblem('--customer <id>: say whose data');
   if (!customerIdSchema.safeParse(customer).success) throw new UsageProblem(`--customer ${customer}: is no customer's id`);
-  const counts = { erased: 0, 'was erased': 0, open: 0 };
-  for await (const { orderId, outcome } of eraseCustomer(await target(values), customer, Date.now())) {
+  const readUnitsPerSecond = wholeNumber('read-units', values['read-units'] ?? '500');
+  const counts = { erased: 0, 'was erased': 0, open: 0, unreadable: 0 };
+  // Beside the result, which programs read.
+  const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+  progress(`looks through all orders, with at most ${readUnitsPerSecond} read units a second`);
+  const erasures = eraseCustomer(await target(values), {
+    customerId: customer,
+    now: Date.now(),
+    readUnitsPerSecond,
+    pause: (milliseconds) => setTimeout(milliseconds),
+    onProgress: (lookedAt) => progress(`${lookedAt} orders looked at`),
+  });
+  for await (const { orderId, outcome } of erasures) {
     counts[outcome]++;
     print(`${orderId}  ${outcome}`);
   }
   print(`${counts.erased} erased, ${counts['was erased']} were erased before, ${counts.open} are still open`);
-  return counts.open === 0 ? 0 : 2;
+  if (counts.unreadable > 0) print(`${counts.unreadable} cannot be read by this version: erase with the one that wrote them`);
+  return counts.open + counts.unreadable === 0 ? 0 : 2;
 }
 
 await runCommand({ usage, options, words: 2 }, async (values, words) => {

@@ -8,9 +8,9 @@ import { repair } from '../../lambdas/order-view/store.ts';
 import { createHandler as placeOrder } from '../../lambdas/place-order/handler.ts';
 import { findOrder } from '../../lambdas/query-orders/store.ts';
 import { eraseCustomer } from '../../ops/erase.ts';
-import { viewSortKey } from '../../lambdas/contract/tables.ts';
 import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders.ts';
-import { request, testConnections } from '../support/handlers.ts';
+import { collect, request, testConnections } from '../support/handlers.ts';
+import { withStaleReads } from '../support/stale-reads.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
 
 let tables: TestTables;
@@ -113,21 +113,37 @@ describe('an order of a shape that this code does not know', () => {
     await expect(findOrder(store, orderId)).rejects.toThrow(/schema version 2/);
   });
 
-  it('is not erased by code that may not know where its personal data is', async () => {
+  it('is not erased by code that may not know where its personal data is, but named', async () => {
     const order = await stored({ ...unknown, email: 'a@b.example' });
-    await tables.put('orderView', {
+    const outputs = { OrdersTableName: 'orders', PaymentsTableName: 'payments', ShipmentsTableName: 'shipments' };
+    const options = {
       customerId: order.customerId,
-      placedOrder: viewSortKey(order.placedAt, order.orderId),
-      orderId: order.orderId,
-    });
-    const outputs = {
-      OrderViewTableName: 'orderView',
-      OrdersTableName: 'orders',
-      PaymentsTableName: 'payments',
-      ShipmentsTableName: 'shipments',
+      now: 1,
+      readUnitsPerSecond: 500,
+      pause: () => Promise.resolve(),
+      onProgress: () => undefined,
     };
-    const erasing = eraseCustomer({ outputs, database: tables.database }, order.customerId, 1);
-    await expect(erasing.next()).rejects.toThrow(/schema version 2/);
+    const [erasure] = await collect(eraseCustomer({ outputs, database: tables.database }, options));
+    expect(erasure).toEqual({ orderId: order.orderId, outcome: 'unreadable' });
     expect(await tables.get('orders', { orderId: order.orderId })).not.toHaveProperty('erasedAt');
+  });
+});
+
+describe('an order is read as it was written a moment ago', () => {
+  it('by the saga, or it would ignore the reply that the order waits for', async () => {
+    const stale = withStaleReads(tables);
+    commits = { ...commits, database: stale.database };
+    const { orderId } = await stored({ step: 'RESERVING_STOCK' });
+    await hear(saga(), aMessage('StockReserved', {}, { aggregateId: orderId }));
+    const captured = aMessage('PaymentCaptured', { amount: 1, currency: 'JPY', reference: 'r' }, { aggregateId: orderId });
+    expect(await hear(saga(), captured)).toBe('ShipmentRequested');
+  });
+
+  it('by the read model’s repair, or it would stay behind', async () => {
+    const stale = withStaleReads(tables);
+    const order = await stored({ version: 1 });
+    await stale.put('orders', { ...(JSON.parse(JSON.stringify(order)) as object), version: 4, status: 'CONFIRMED' });
+    await repair({ database: stale.database, table: 'orderView', ordersTable: 'orders' }, order.orderId);
+    expect(await tables.all('orderView')).toMatchObject([{ sequence: 4, status: 'CONFIRMED' }]);
   });
 });

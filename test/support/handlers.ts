@@ -40,3 +40,10 @@ export async function request(
   const answer = (await handler(event as never, testContext() as never)) as { statusCode: number; body?: string };
   return { statusCode: answer.statusCode, body: JSON.parse(answer.body ?? '{}') as Record<string, unknown> };
 }
+
+/** All values of a generator. */
+export async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const collected: Value[] = [];
+  for await (const value of values) collected.push(value);
+  return collected;
+}

@@ -145,7 +145,7 @@ export class MemoryDatabase {
       case 'Query':
         return this.#table(input.TableName).query(input, lagMs > 0 ? asOf : Infinity);
       case 'Scan':
-        return { Items: this.items(input.TableName) };
+        return this.#table(input.TableName).scan(input);
       case 'TransactWriteItems':
         return this.#transact(input.TransactItems ?? []);
       default:
@@ -340,6 +340,24 @@ class Table {
     if (projection === 'ALL') return item;
     const keys = [this.definition.partitionKey, this.definition.sortKey, partitionKey, sortKey];
     return Object.freeze(Object.fromEntries(keys.flatMap((key) => (key ? [[key.name, item[key.name]]] : []))));
+  }
+
+  /** Every item in the order of their keys, page by page. */
+  scan({ ExclusiveStartKey, Limit = Infinity, FilterExpression, ...input }: Input): Record<string, unknown> {
+    const keys = [...this.items.keys()].toSorted();
+    const start = ExclusiveStartKey ? keys.findIndex((key) => key > this.keyOf(ExclusiveStartKey)) : 0;
+    const page = start < 0 ? [] : keys.slice(start, start + Limit).map((key) => this.items.get(key)!);
+    const bindings = bindingsOf(input);
+    const found = page.filter((item) => conditionOf(FilterExpression)(item, bindings));
+    const last = page.length === Limit ? page.at(-1) : undefined;
+    const { partitionKey, sortKey } = this.definition;
+    return {
+      Items: found.map((item) => project(item, input.ProjectionExpression, bindings)),
+      ScannedCount: page.length,
+      ...(last
+        ? { LastEvaluatedKey: Object.fromEntries([partitionKey, sortKey].flatMap((key) => (key ? [[key.name, last[key.name]]] : []))) }
+        : {}),
+    };
   }
 
   query(input: Input, asOf: number): Record<string, unknown> {
