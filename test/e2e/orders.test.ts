@@ -227,6 +227,17 @@ describe('reading', () => {
     stockSet.set(sku, 8);
   });
 
+  it('sets stock once under one key, also when its own ETag would refuse it', async () => {
+    const sku = await stocked(7);
+    const headers = { 'if-match': (await system.api.stock(sku)).headers.get('etag')!, 'idempotency-key': unique('key') };
+    const first = await system.api.setStock(sku, 8, headers);
+    const second = await system.api.setStock(sku, 8, headers);
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(second.headers.get('etag')).toBe(first.headers.get('etag'));
+    expect(await system.api.setStock(sku, 9, headers)).toMatchObject({ status: 422, body: { type: 'urn:problem:idempotency-key-reused' } });
+    stockSet.set(sku, 8);
+  });
+
   it('answers an unchanged order without a body, so that polling is cheap', async () => {
     const sku = await stocked(1);
     const { body: placed } = await system.api.place({ customerId: unique('c'), items: [{ sku, qty: 1, price: 100 }] });
