@@ -19,7 +19,7 @@ export const problems = {
     slug: 'order-settled',
     status: 409,
     title: 'The order is settled',
-    meaning: 'It is confirmed or has failed, and cannot be cancelled any more.',
+    meaning: 'The order is confirmed or has failed, and cannot be cancelled any more.',
   },
   keyReused: {
     slug: 'idempotency-key-reused',
@@ -38,12 +38,12 @@ export const problems = {
     slug: 'sku-not-found',
     status: 404,
     title: 'There is no stock of this SKU',
-    meaning: 'Its stock was never set.',
+    meaning: 'The stock of this SKU was never set.',
   },
   stockChanged: {
     slug: 'stock-changed',
     status: 412,
     title: 'The stock is not what you expect',
-    meaning: 'It has changed since the ETag in `If-Match` was read. Read it again.',
+    meaning: 'The stock has changed since the ETag in `If-Match` was read. Read it again.',
   },
 } as const satisfies Record<string, ProblemDefinition>;

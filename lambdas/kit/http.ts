@@ -125,7 +125,7 @@ export function createHttpHandler(
         error: failure,
         durationMs: world.now() - startedAt,
       };
-      if (failure !== undefined) telemetry.error('request', fields);
+      if (failure !== undefined || response.status >= 500) telemetry.error('request', fields);
       else telemetry.info('request', fields);
       const problem = response.status >= 400;
       return {
@@ -171,7 +171,9 @@ function subjectOf(event: APIGatewayProxyEventV2, schema: z.ZodString): string {
 
 function demandIam(event: APIGatewayProxyEventV2): void {
   const userArn = authorizerOf(event).iam?.userArn;
-  if (typeof userArn !== 'string' || userArn === '') throw new Problem(commonProblems.noIdentity);
+  if (typeof userArn !== 'string' || userArn === '') {
+    throw new Problem(commonProblems.noIdentity, { detail: 'the request carries no IAM identity' });
+  }
 }
 
 function requestOf(event: APIGatewayProxyEventV2, correlationId: string, subject: string | undefined): HttpRequest {
