@@ -38,6 +38,7 @@ export function createHandler(environment: Environment<'order-sweep'>, connectio
         policy: stage.nudge,
         closeAfterSeconds: stage.closeAfterSeconds,
         unclosedAfterSeconds: stage.giveUpSeconds,
+        mostMoves: 1000,
         causationId: world.newId(),
         mayContinue,
       });

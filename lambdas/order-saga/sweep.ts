@@ -12,8 +12,6 @@ import { findOrder, openOrders, type OpenKey } from './store.ts';
 /** Orders of one page, and how many of them are worked on at a time: the memory and the burst of a run. */
 const pageSize = 100;
 const atATime = 20;
-/** Questions asked again in one run: after an outage the rest waits for the next minute, so that participants meet no stampede. */
-const mostMoves = 1000;
 
 export interface SweepOptions {
   readonly saga: Saga;
@@ -22,6 +20,8 @@ export interface SweepOptions {
   readonly policy: NudgePolicy;
   /** Settled orders are looked at this long after they were placed. */
   readonly closeAfterSeconds: number;
+  /** Questions asked again in one run: after an outage the rest waits for the next minute, so that participants meet no stampede. */
+  readonly mostMoves: number;
   /** A settled order that is still not closed after this long is counted: somebody must look. */
   readonly unclosedAfterSeconds: number;
   /** Id of this run: the cause of what it says. */
@@ -80,7 +80,7 @@ async function lookFrom(options: SweepOptions, sweep: Sweep, from: Place): Promi
         const handful = page.keys.slice(start, start + atATime);
         await Promise.all(handful.map(({ orderId }) => lookAt(options, sweep, orderId, now)));
         last = handful.at(-1);
-        if (sweep.moved >= mostMoves) exhausted ??= { shard, after: last };
+        if (sweep.moved >= options.mostMoves) exhausted ??= { shard, after: last };
       }
       ({ more } = page);
     }
@@ -121,7 +121,7 @@ async function lookAt(options: SweepOptions, sweep: Sweep, orderId: string, now:
 
 /** Lets the clock act on an order that waits for an answer, once everything that it said is sent. */
 async function remind(
-  { saga, closing, policy, causationId }: SweepOptions,
+  { saga, closing, policy, mostMoves, causationId }: SweepOptions,
   sweep: Sweep,
   order: Order,
   load: () => Promise<Order>,

@@ -54,6 +54,7 @@ const sweep = (): Promise<Sweep> => {
     policy,
     closeAfterSeconds: 30,
     unclosedAfterSeconds: 86_400,
+    mostMoves: 1000,
     causationId: 'run-1',
     mayContinue: () => true,
   });

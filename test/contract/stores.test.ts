@@ -183,6 +183,7 @@ describe('the saga’s store', () => {
         policy,
         closeAfterSeconds: 60,
         unclosedAfterSeconds: 86_400,
+        mostMoves: 1000,
         causationId: 'run-1',
         mayContinue,
       });
