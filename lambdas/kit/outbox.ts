@@ -201,7 +201,8 @@ export async function markDead(
       attention: attention(row, 'dead'),
       attentionAt: context.world.now(),
     },
-    remove: ['owner', 'leaseUntil'],
+    // Whoever sends it again begins a new ladder.
+    remove: ['owner', 'leaseUntil', 'deferrals'],
     from: owner === undefined ? ['PENDING'] : ['SENDING'],
     ...(owner === undefined ? {} : { owner }),
   });

@@ -167,6 +167,15 @@ function outboxAlarms({ publisher, relay, streamFailures, stage }: Observed): Al
       periods: 5,
     },
     {
+      id: 'UnsentRows',
+      article: 'unsent-rows',
+      // A row whose queue is down is never overdue: the relay puts it off. The stream goes on meanwhile, and its age shows nothing.
+      says: 'a message has not reached all of its queues a quarter of an hour after its commit: one of them is down',
+      metric: emitted(metrics.oldestUnsentAge, 'outbox-relay', { statistic: Stats.MAXIMUM }),
+      threshold: 15 * 60,
+      periods: 5,
+    },
+    {
       id: 'RelaySilent',
       article: 'relay-silent',
       says: 'the relay did not run for five minutes: nothing watches the outbox',

@@ -10,7 +10,7 @@ import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { claim, markFailed, newRow, requeue, type OutboxContext, type OutboxRow } from '../../lambdas/kit/outbox.ts';
 import { publishRecords } from '../../lambdas/kit/publisher.ts';
 import type { PublishContext } from '../../lambdas/kit/publish.ts';
-import { relayDueRows } from '../../lambdas/kit/relay.ts';
+import { gaugeOutbox, relayDueRows } from '../../lambdas/kit/relay.ts';
 import { createHandler } from '../../lambdas/outbox-relay/handler.ts';
 import { aMessage, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
 import { publishTo, queuesThat, recordOf } from '../support/outbox.ts';
@@ -126,6 +126,8 @@ describe('a queue that is down', () => {
     expect(waits.slice(0, 6)).toEqual([10, 30, 90, 270, 810, 900]);
     expect(new Set(waits.slice(5))).toEqual(new Set([900]));
     expect(await stored(row)).toMatchObject({ status: 'FAILED', attempts: 0, owed: ['order-view'] });
+    // Put off each time, it is never overdue; its age tells.
+    expect(await gaugeOutbox(outbox)).toMatchObject({ overdue: 0, failed: 1, oldestUnsentSeconds: (world.now() - row.committedAt) / 1000 });
     await relay(publishTo(queuesThat(() => 'take').queues));
     expect(await stored(row)).toMatchObject({ status: 'SENT', attempts: 1 });
     expect(await stored(row)).not.toHaveProperty('deferrals');

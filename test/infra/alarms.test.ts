@@ -126,7 +126,7 @@ describe('every alarm', () => {
       for (const what of ['Backlog', 'Age', 'CriticalTime', 'DeadLetters', 'DeadLettered'])
         expect(alarm(`${pascal(name)}${what}`)).toBeDefined();
     }
-    expect(ofType('AWS::CloudWatch::Alarm').length).toBe(consumers.length * 5 + Object.keys(functions).length * 2 + 18);
+    expect(ofType('AWS::CloudWatch::Alarm').length).toBe(consumers.length * 5 + Object.keys(functions).length * 2 + 19);
     expect(ofType('AWS::CloudWatch::Alarm', 'test')).toHaveLength(0);
   });
 });
@@ -153,6 +153,19 @@ describe('metrics of ours', () => {
     const keys = (stage: StageName): string[] => ours(stage).map((series) => JSON.stringify(series));
     const prod = new Set(keys('prod'));
     expect(keys('dev').filter((key) => prod.has(key))).toEqual([]);
+  });
+});
+
+describe('a queue that is down', () => {
+  it('is told by the age of what it lacks: the stream goes on, and its rows are never overdue', () => {
+    expect(alarm('UnsentRows').Properties).toMatchObject({
+      Namespace: 'OrderSaga',
+      MetricName: 'OldestUnsentAge',
+      Statistic: 'Maximum',
+      Threshold: 900,
+      Dimensions: expect.arrayContaining([{ Name: 'service', Value: 'outbox-relay' }]) as unknown,
+      AlarmDescription: expect.stringContaining('unsent-rows') as string,
+    });
   });
 });
 
