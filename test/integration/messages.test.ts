@@ -55,7 +55,8 @@ describe('a row written by hand', () => {
 });
 
 describe('poison', () => {
-  it.each(Object.keys(topology.consumers))(
+  // Side by side: each waits for a whole retry window.
+  it.concurrent.each(Object.keys(topology.consumers))(
     'in %s’s queue ends in its dead-letter queue with its reason, and delays no order',
     async (consumer) => {
       const name = consumer.replaceAll(/(^|-)([a-z])/g, (_, _dash, letter: string) => letter.toUpperCase());
