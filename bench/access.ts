@@ -2,7 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { Identities } from '../local/identities.ts';
 import { clientOf, page, placeOrder } from './load.ts';
-import { median, startBenchRuntime, type BenchRuntime } from './runtime.ts';
+import type { StartedRuntime } from '../local/spawn.ts';
+import { median, startBenchRuntime } from './runtime.ts';
 
 export interface AccessResult {
   /** Accepting an order on an idle system, median, in ms: everyone let in, and with tokens demanded. */
@@ -12,13 +13,16 @@ export interface AccessResult {
   readonly enforcementMs: number;
 }
 
-const warmUp = 50;
-const samples = 400;
+/** How often each thing is done: first unmeasured, then measured. */
+export interface Samples {
+  readonly warmUp: number;
+  readonly measured: number;
+}
 
 /** What the checks cost, on two runtimes side by side and in turn: what disturbs one disturbs the other. Nothing else runs: no message is published. */
-export async function measureAccess(): Promise<AccessResult> {
-  const open = await startBenchRuntime();
-  const closed = await startBenchRuntime('--auth');
+export async function measureAccess(samples: Samples): Promise<AccessResult> {
+  const open = await startBenchRuntime('open');
+  const closed = await startBenchRuntime('closed', '--auth');
   try {
     for (const { url } of [open, closed]) await page(url, 'faults', 'PUT', { 'outbox-publisher': { outage: true } });
     const identities = new Identities(closed.dataDir);
@@ -26,18 +30,19 @@ export async function measureAccess(): Promise<AccessResult> {
     const anyone = clientOf(open.url);
     const customer = clientOf(closed.url, () => ({ authorization: `Bearer ${token}` }));
     const [openMs, tokenMs] = await mediansInTurn(
+      samples,
       () => placeOrder(anyone, 'bench'),
       () => placeOrder(customer, 'bench'),
     );
-    const [unchecked, checked] = await reads(closed, identities);
+    const [unchecked, checked] = await reads(closed, identities, samples);
     return { openMs, tokenMs, enforcementMs: checked - unchecked };
   } finally {
-    await Promise.all([open.stop(), closed.stop()]);
+    await Promise.all([open.remove(), closed.remove()]);
   }
 }
 
 /** A read by an operator, whose signature and policies are not checked, and the same read by query-orders, whose are. */
-async function reads({ url }: BenchRuntime, identities: Identities): Promise<[number, number]> {
+async function reads({ url }: StartedRuntime, identities: Identities, samples: Samples): Promise<[number, number]> {
   const { endpoint, region, outputs }: { endpoint: string; region: string; outputs: Record<string, string> } = await page(url, 'resources');
   const functions: Record<string, { identity: string }> = await page(url, 'functions');
   const accessKeyId = functions['query-orders']!.identity;
@@ -47,6 +52,7 @@ async function reads({ url }: BenchRuntime, identities: Identities): Promise<[nu
   const own = connect({ accessKeyId, secretAccessKey: identities.secretOfFunction(accessKeyId) });
   const get = (): GetCommand => new GetCommand({ TableName: outputs['OrdersTableName'], Key: { orderId: 'none' } });
   const medians = await mediansInTurn(
+    samples,
     () => operator.send(get()),
     () => own.send(get()),
   );
@@ -55,9 +61,12 @@ async function reads({ url }: BenchRuntime, identities: Identities): Promise<[nu
 }
 
 /** How long each of two things takes, done in turn, one after the other: medians in ms. */
-async function mediansInTurn(...things: readonly [() => Promise<unknown>, () => Promise<unknown>]): Promise<[number, number]> {
+async function mediansInTurn(
+  { warmUp, measured }: Samples,
+  ...things: readonly [() => Promise<unknown>, () => Promise<unknown>]
+): Promise<[number, number]> {
   const times: [number[], number[]] = [[], []];
-  for (let i = 0; i < warmUp + samples; i++) {
+  for (let i = 0; i < warmUp + measured; i++) {
     for (const which of i % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
       const before = performance.now();
       await things[which]();

@@ -15,10 +15,8 @@ export interface BundleResult {
   readonly initMs: number;
 }
 
-const runs = 15;
-
 /** Size and init time of every function's bundle: each init is a process of its own, as a cold start is. */
-export function measureBundles(): BundleResult[] {
+export function measureBundles(runs: number): BundleResult[] {
   const folder = mkdtempSync(join(tmpdir(), 'order-saga-bundles-'));
   try {
     const bundles = bundleFunctions(functions, folder);

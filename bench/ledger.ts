@@ -18,7 +18,6 @@ interface Usage {
   readonly writeUnits: number;
 }
 
-const sample = 20;
 const consumers = new Set(['order-saga', 'inventory', 'payment', 'shipping', 'notification', 'order-view']);
 const steps = [
   'place-order',
@@ -39,7 +38,7 @@ const untilClosableMs = 32_000;
  * Places orders one at a time with metering on, and divides what every function used by their number.
  * One at a time is the dearest case: no batch holds more than one message. The sandbox's own books are left out.
  */
-export async function measureLedger(url: string): Promise<StepCost[]> {
+export async function measureLedger(url: string, sample: number): Promise<StepCost[]> {
   const client = clientOf(url);
   const orderOnce = async (): Promise<void> => {
     await whenSettled(client, await placeOrder(client, 'ledger'));

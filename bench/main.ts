@@ -2,15 +2,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { runCommand } from '../cli/arguments.ts';
 import { measureAccess, type AccessResult } from './access.ts';
 import { measureBundles, type BundleResult } from './bundles.ts';
 import { costPerMillion, type CostLine } from './cost.ts';
 import { measureLedger, type StepCost } from './ledger.ts';
 import { clientOf, runLoad, type LoadResult } from './load.ts';
-import { root, startBenchRuntime } from './runtime.ts';
+import { memoryMbOf, root, startBenchRuntime, storage } from './runtime.ts';
 
 interface Results {
   readonly machine: string;
+  /** Where the data lay: on a disk or in memory. */
+  readonly data: string;
   readonly measuredAt: string;
   readonly readySeconds: number;
   readonly memoryMb: { readonly idle: number; readonly afterLoad: number };
@@ -21,37 +24,50 @@ interface Results {
   readonly bundles: readonly BundleResult[];
 }
 
-const loads = [
-  { clients: 1, orders: 60 },
-  { clients: 16, orders: 320 },
-  { clients: 64, orders: 640 },
-] as const;
+/** How much is measured: what is recorded, and a look at whether everything works. */
+const sizes = {
+  full: { initRuns: 15, access: { warmUp: 50, measured: 400 }, load: { clients: [1, 16, 64], orders: [60, 320, 640] }, ledger: 20 },
+  quick: { initRuns: 1, access: { warmUp: 2, measured: 10 }, load: { clients: [1, 16], orders: [5, 30] }, ledger: 2 },
+} as const;
+type Size = (typeof sizes)[keyof typeof sizes];
+
+const usage = `npm run bench -- [--quick]
+
+  Measures rates, latencies, calls, units and bundles with runtimes of its own, and writes bench/results/. It takes some minutes and the whole machine.
+  The data lies in .bench/, on the project's disk.
+
+  --quick   measures a tenth, prints it, and writes nothing
+  --help`;
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
-async function measure(): Promise<Results> {
+async function measure(size: Size): Promise<Results> {
+  const { folder, kind } = storage();
+  log(`the data lies in ${folder}, ${kind}`);
   log('bundles and init times …');
-  const bundles = measureBundles();
+  const bundles = measureBundles(size.initRuns);
   log('tokens, signatures and policies …');
-  const access = await measureAccess();
+  const access = await measureAccess(size.access);
   log('starting the local runtime …');
-  const runtime = await startBenchRuntime();
+  const runtime = await startBenchRuntime('load');
   try {
-    const idle = runtime.memoryMb();
+    const idle = memoryMbOf(runtime.dataDir);
     const client = clientOf(runtime.url);
     await client.putStock('coffee', { available: 1_000_000 });
     await runLoad(client, 4, 40);
     const load: LoadResult[] = [];
-    for (const { clients, orders } of loads) {
+    for (const [i, clients] of size.load.clients.entries()) {
+      const orders = size.load.orders[i]!;
       log(`${orders} orders from ${clients} clients …`);
       load.push(await runLoad(client, clients, orders));
     }
-    const afterLoad = runtime.memoryMb();
+    const afterLoad = memoryMbOf(runtime.dataDir);
     log('units and calls per order …');
-    const steps = await measureLedger(runtime.url);
+    const steps = await measureLedger(runtime.url, size.ledger);
     const [processor] = cpus();
     return {
       machine: `${cpus().length} × ${processor?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`,
+      data: kind,
       measuredAt: new Date().toISOString().slice(0, 10),
       readySeconds: runtime.readySeconds,
       memoryMb: { idle, afterLoad },
@@ -62,7 +78,7 @@ async function measure(): Promise<Results> {
       bundles,
     };
   } finally {
-    await runtime.stop();
+    await runtime.remove();
   }
 }
 
@@ -73,12 +89,12 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
     .join('\n');
 }
 
-function report({ machine, measuredAt, readySeconds, memoryMb, load, steps, cost, access, bundles }: Results): string {
+function report({ machine, data, measuredAt, readySeconds, memoryMb, load, steps, cost, access, bundles }: Results): string {
   const sum = (pick: (step: StepCost) => number): number => steps.reduce((total, step) => total + pick(step), 0);
   const dollars = cost.reduce((total, line) => total + line.dollars, 0);
   return `# Benchmark
 
-Measured ${measuredAt} on ${machine}, the local runtime with everything on that machine: its rates are a laptop's, its units and calls are AWS's.
+Measured ${measuredAt} on ${machine}, the local runtime with everything on that machine and its data ${data}: its rates are a laptop's, its units and calls are AWS's.
 \`npm run bench\` measures again. docs/costs.md reads these numbers.
 
 Ready ${readySeconds.toFixed(1)} s after the command; memory of all processes ${memoryMb.idle} MB idle, ${memoryMb.afterLoad} MB after the load.
@@ -133,16 +149,21 @@ Both together: ${(access.tokenMs / (access.openMs - access.enforcementMs)).toFix
 ## Bundles
 
 ${table(
-  ['function', 'KB (1,024 bytes)', 'init ms (median of 15 fresh processes)'],
+  ['function', 'KB (1,024 bytes)', 'init ms (median of fresh processes)'],
   bundles.map((b) => [b.name, b.kilobytes, b.initMs]),
 )}
 `;
 }
 
-const results = await measure();
-const folder = join(root, 'bench/results');
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'latest.json'), `${JSON.stringify(results, null, 2)}\n`);
-const text = report(results);
-writeFileSync(join(folder, 'latest.md'), text);
-process.stdout.write(text);
+await runCommand({ usage, options: { quick: { type: 'boolean', default: false } } }, async ({ quick }) => {
+  const results = await measure(quick ? sizes.quick : sizes.full);
+  const text = report(results);
+  if (!quick) {
+    const folder = join(root, 'bench/results');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'latest.json'), `${JSON.stringify(results, null, 2)}\n`);
+    writeFileSync(join(folder, 'latest.md'), text);
+  }
+  process.stdout.write(text);
+  return 0;
+});

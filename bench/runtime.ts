@@ -1,50 +1,26 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { spawnRuntime, type StartedRuntime } from '../local/spawn.ts';
 
 export const root = join(import.meta.dirname, '..');
+/** On the project's disk, where `npm start` has its data too. */
+const dataRoot = join(root, '.bench');
 
-export interface BenchRuntime {
-  readonly url: string;
-  readonly dataDir: string;
-  /** From the command to its banner. */
-  readonly readySeconds: number;
-  /** Resident memory of the runtime and all of its processes, MB. */
-  memoryMb(): number;
-  stop(): Promise<void>;
+/** Starts `npm start`'s command on a free port, from nothing. What a killed run left under that name is deleted. */
+export async function startBenchRuntime(name: string, ...args: readonly string[]): Promise<StartedRuntime> {
+  const runtime = await spawnRuntime({ dataDir: join(dataRoot, name), args: ['--fresh', ...args] }).ready;
+  process.stderr.write(`runtime "${name}" is ready\n`);
+  return runtime;
 }
 
-/** Starts `npm start`'s command on a free port with an empty data directory, in memory where the machine has such a place. */
-export async function startBenchRuntime(...args: readonly string[]): Promise<BenchRuntime> {
-  const dataDir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'order-saga-bench-'));
-  const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(root, 'bin/local.mjs'), '--data-dir', dataDir, ...args], {
-    cwd: root,
-    env: { ...process.env, PORT: '0', npm_lifecycle_event: undefined },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const found = /is ready after .*(http:\/\/\S+)/.exec(line)?.[1];
-      if (found) resolve(found);
-    });
-    child.once('exit', (code) => reject(new Error(`the runtime ended with ${code}`)));
-  });
-  const readySeconds = (performance.now() - startedAt) / 1000;
-  return {
-    url,
-    dataDir,
-    readySeconds,
-    memoryMb: () => memoryMbOf(dataDir),
-    stop: async () => {
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await gone;
-      rmSync(dataDir, { recursive: true, force: true });
-    },
-  };
+const memoryFileSystems = new Set([0x01021994, 0x858458f6]);
+
+/** Where the runtimes' data lies: the numbers of a disk in memory are not those of a disk. */
+export function storage(): { readonly folder: string; readonly kind: 'on a disk' | 'in memory' } {
+  mkdirSync(dataRoot, { recursive: true });
+  // Only Linux tells tmpfs and ramfs by these numbers; elsewhere such disks are rare.
+  return { folder: dataRoot, kind: memoryFileSystems.has(statfsSync(dataRoot).type) ? 'in memory' : 'on a disk' };
 }
 
 /** Resident memory of every process whose command line names the data directory, MB. */

@@ -1,9 +1,18 @@
 /** `npm run demo`: tells, against a running local system, what happens to orders when things go right and wrong. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { runCommand } from '../cli/arguments.ts';
 import { ApiProblem } from '../client/http.ts';
 import type { Order, OrderLine, Placement } from '../client/order-saga.ts';
 import { connectDemo, type DemoApi } from './api.ts';
+
+const usage = `npm run demo
+
+  Tells, against a running local system (npm start, in another terminal), what happens to orders when things go right and wrong.
+
+  PORT=3000                              where it runs (environment variables)
+  ORDER_SAGA_URL=http://localhost:3000
+  --help`;
 
 const base = process.env['ORDER_SAGA_URL'] ?? `http://localhost:${process.env['PORT'] ?? '3000'}`;
 const say = (line = ''): void => void process.stdout.write(`${line}\n`);
@@ -22,7 +31,7 @@ interface Scene {
 const price = 1200;
 const line = (sku: string): { items: readonly OrderLine[] } => ({ items: [{ sku: `${sku}-${run}`, qty: 1, price }] });
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const api = await connectDemo(base);
   const stock = new Map([
     [`last-one-${run}`, 1],
@@ -92,6 +101,7 @@ async function main(): Promise<void> {
   });
 
   await addUp(api, stock, placed);
+  return 0;
 }
 
 const outcomeOf = ({ status, failure }: Order): string => failure?.code ?? status;
@@ -145,9 +155,4 @@ async function addUp(api: DemoApi, stock: ReadonlyMap<string, number>, placed: r
   say('');
 }
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`\n${(error as Error).message}\n\n`);
-  process.exitCode = 1;
-}
+await runCommand({ usage, options: {} }, main);

@@ -2,7 +2,6 @@ import { banner } from './banner.ts';
 import { parseOptions, usage } from './options.ts';
 import { StartProblem } from './problem.ts';
 import { parentOf } from './processes.ts';
-import { startLocalRuntime } from './runtime.ts';
 
 /** The command: starts, says so, and stops on the first signal. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -11,17 +10,23 @@ export async function main(args: readonly string[]): Promise<void> {
   try {
     const options = parseOptions(args, process.env);
     if (options === 'help') return print(usage);
+    // Until there is something to stop in order, ending is enough: the reaper ends what was started.
+    let stop = (_code: number): void => process.exit(1);
+    if (options.stopWithStdin) whenStdinEnds(() => stop(0));
+    // CDK takes a second to load: not for a mistake in the command line.
+    const { startLocalRuntime } = await import('./runtime.ts');
     const runtime = await startLocalRuntime(options, print);
     print(banner(runtime, options, (performance.now() - startedAt) / 1000));
 
     let stopping = false;
     const stopped = new Promise<number>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(0));
-      whenNpmEnds(() => resolve(0));
+      stop = resolve;
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
+      whenNpmEnds(() => stop(0));
       void runtime.broken.then((why) => {
         // On an orderly stop the emulators end too, and that is nobody's problem.
         if (!stopping) print(`\n${why}`);
-        resolve(1);
+        stop(1);
       });
     });
     const code = await stopped;
@@ -33,6 +38,13 @@ export async function main(args: readonly string[]): Promise<void> {
     process.stderr.write(error instanceof StartProblem ? `\n${error.message}\n\n` : `${(error as Error).stack}\n`);
     process.exit(1);
   }
+}
+
+/** The system closes the other end of a pipe with the process that held it, however it died. */
+function whenStdinEnds(stop: () => void): void {
+  process.stdin.on('end', stop).on('error', stop).resume();
+  // Whoever would have read it is gone too; the rest of the way is silent.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }
 
 /**

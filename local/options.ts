@@ -25,6 +25,8 @@ export interface LocalOptions {
   readonly allowHosts: readonly string[];
   /** Reloads a function when its source changes. */
   readonly watch: boolean;
+  /** Ends when its standard input does: whoever started it is gone. */
+  readonly stopWithStdin: boolean;
 }
 
 export const usage = `npm start -- [options]
@@ -39,6 +41,7 @@ export const usage = `npm start -- [options]
   --fault <f.x=value>   inject a fault: inventory.failRate=0.3, payment.delayMs=500, … (docs/local.md)
   --allow-host <name>   answer to this name too, such as host.docker.internal; may be repeated. Default: loopback only
   --verbose             print every log line of every function
+  --stop-with-stdin     stop when standard input ends: for programs that start it, and may be killed
   --help
 
   AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SQS  use these instead of the embedded emulators`;
@@ -62,6 +65,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
         fault: { type: 'string', multiple: true, default: [] },
         'allow-host': { type: 'string', multiple: true, default: [] },
         watch: { type: 'boolean', default: false },
+        'stop-with-stdin': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     }));
@@ -87,6 +91,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     auth,
     allowHosts: values['allow-host'].map(hostName),
     watch: values.watch,
+    stopWithStdin: values['stop-with-stdin'],
   };
 }
 

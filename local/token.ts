@@ -13,7 +13,8 @@ const usage = `npm run -s token -- --customer <id> | --operator
   --scopes <a,b>        what it may do                        (default ${everyScope.join(',')})
   --expires <seconds>   for how long                          (default 3600)
   --operator            prints the operator's credentials, to sign with: eval "$(npm run -s token -- --operator)"
-  --data-dir <folder>   of the runtime that shall take it     (default .local)`;
+  --data-dir <folder>   of the runtime that shall take it     (default .local)
+  --help`;
 
 /** The command: a token or credentials for a local runtime that was started with --auth. */
 export async function token(args: readonly string[]): Promise<void> {
@@ -27,7 +28,8 @@ export async function token(args: readonly string[]): Promise<void> {
 
 /** @throws StartProblem that says what is wrong with the arguments */
 async function made(args: readonly string[]): Promise<string> {
-  const { customer, operator, expires, scopes: list, 'data-dir': folder } = parsed(args);
+  const { customer, operator, expires, scopes: list, 'data-dir': folder, help } = parsed(args);
+  if (help) return usage;
   const dataDir = resolve(folder);
   if (!existsSync(join(dataDir, identitiesFile))) throw new StartProblem(`${dataDir} knows no identities: npm start -- --auth makes them`);
   const identities = new Identities(dataDir);
@@ -50,6 +52,7 @@ function parsed(args: readonly string[]) {
         scopes: { type: 'string', default: everyScope.join(',') },
         expires: { type: 'string', default: '3600' },
         'data-dir': { type: 'string', default: '.local' },
+        help: { type: 'boolean', default: false },
       },
     }).values;
   } catch (error) {

@@ -1,11 +1,19 @@
 /** `npm run client`: writes the OpenAPI document, and from it the client and the generated parts of docs/api.md. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runCommand } from '../../cli/arguments.ts';
 import { generated } from './generated.ts';
 
-const root = join(import.meta.dirname, '../..');
+const usage = `npm run client
 
-for (const [file, text] of Object.entries(generated(root))) {
-  writeFileSync(join(root, file), text);
-  process.stdout.write(`${file}\n`);
-}
+  Writes the OpenAPI document, and from it the client and the generated parts of docs/api.md. After a change of lambdas/contract/api.ts.
+  --help`;
+
+await runCommand({ usage, options: {} }, () => {
+  const root = join(import.meta.dirname, '../..');
+  for (const [file, text] of Object.entries(generated(root))) {
+    writeFileSync(join(root, file), text);
+    process.stdout.write(`${file}\n`);
+  }
+  return Promise.resolve(0);
+});

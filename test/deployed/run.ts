@@ -6,8 +6,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readArguments } from '../../cli/arguments.ts';
 import { deployWithAlarms } from './alarms.ts';
 import { Emulator } from './emulator.ts';
+
+const usage = `AWS_ENDPOINT_URL=http://localhost:4566 npm run test:deployed
+
+  Deploys stage test with the CDK CLI to a LocalStack-compatible emulator on this machine, runs the end-to-end suite against it, and destroys it
+  again; then stage dev with its alarms, as far as the emulator takes them. CONTRIBUTING.md tells how to start an emulator.
+  --help`;
+readArguments({ usage, options: {} }, () => undefined);
 
 const endpoint = process.env['AWS_ENDPOINT_URL'];
 

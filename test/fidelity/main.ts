@@ -6,10 +6,19 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readArguments } from '../../cli/arguments.ts';
 import { callService } from '../../local/emulators/call.ts';
 import { freePort, until } from '../../local/ports.ts';
 import { Processes } from '../../local/processes.ts';
 import { downloadDynamoDbLocal, downloadElasticMq, javaVersion } from './jars.ts';
+
+const usage = `npm run fidelity
+
+  Runs the contract suite, the end-to-end suite and a restart on Amazon's DynamoDB Local and on ElasticMQ, which it downloads. Needs Java 17 or newer.
+
+  FIDELITY=required    fail without Java (environment variable)
+  --help`;
+readArguments({ usage, options: {} }, () => undefined);
 
 const root = join(import.meta.dirname, '../..');
 const oldestJava = 17;

@@ -6,8 +6,8 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import * as fc from 'fast-check';
+import { readArguments, wholeNumber } from '../../cli/arguments.ts';
 import { median, memoryMbOf } from '../../bench/runtime.ts';
 import { Identities } from '../../local/identities.ts';
 import { operationOf, undocumented } from '../support/document.ts';
@@ -18,16 +18,26 @@ import { requests, type FuzzRequest } from './arbitraries.ts';
 import { send, type FuzzAnswer } from './send.ts';
 import { bookFindings } from './books.ts';
 
-const { values } = parseArgs({
-  options: {
-    requests: { type: 'string', default: '3000' },
-    seed: { type: 'string', default: String(randomInt(2 ** 31 - 1)) },
-    save: { type: 'boolean', default: false },
-  },
-});
-const [count, seed] = [Number(values.requests), Number(values.seed)];
-if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed))
-  throw new Error('--requests and --seed must be whole numbers');
+const usage = `npm run fuzz -- [options]
+
+  Sends requests that are made from the OpenAPI document, good and broken, to a local runtime of its own with authentication on, and looks at every
+  answer and at the books afterwards.
+
+  --requests <n>   how many                       (default 3000)
+  --seed <s>       of the requests                (default: a random one, which it prints)
+  --save           write results/ (committed)
+  --help`;
+
+const options = {
+  requests: { type: 'string', default: '3000' },
+  seed: { type: 'string', default: String(randomInt(2 ** 31 - 1)) },
+  save: { type: 'boolean', default: false },
+} as const;
+const { count, seed, save } = readArguments({ usage, options }, (values) => ({
+  count: wholeNumber('requests', values.requests),
+  seed: wholeNumber('seed', values.seed, 0),
+  save: values.save,
+}));
 
 const clients = 16;
 /** Of one customer, one after the other: what they feel. */
@@ -169,7 +179,7 @@ let failed = true;
 try {
   const outcome = await run(runtime);
   failed = outcome.failed;
-  if (values.save) {
+  if (save) {
     const folder = join(import.meta.dirname, 'results');
     mkdirSync(folder, { recursive: true });
     writeFileSync(

@@ -6,10 +6,19 @@ import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../../cli/arguments.ts';
 import { mutants as all, type Mutant } from './mutants.ts';
 
-const { values } = parseArgs({ options: { save: { type: 'boolean', default: false }, only: { type: 'string', default: '' } } });
+const usage = `npm run mutants -- [options]
+
+  Takes every check of the access code out, one at a time, in a copy of the project, and runs the tests that must notice. Takes some minutes.
+
+  --only <text>   those whose description has the text
+  --save          write results/ (committed)
+  --help`;
+
+const options = { save: { type: 'boolean', default: false }, only: { type: 'string', default: '' } } as const;
+const values = readArguments({ usage, options }, (given) => given);
 const mutants = all.filter(({ what }) => what.includes(values.only));
 const root = join(import.meta.dirname, '../..');
 /** A survivor is a test that is missing. */

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments, UsageProblem, wholeNumber } from '../../cli/arguments.ts';
 import './globals.ts';
 import { addCoverage, commonSites, gapsOf, noCoverage, possiblePairs } from './coverage.ts';
 import { faultKinds } from './faults.ts';
@@ -27,35 +27,34 @@ const usage = `npm run simulate -- [options]
 faults:    ${faultKinds.join(', ')}
 sabotages: ${sabotages.map(({ name }) => name).join(', ')}`;
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '1000' },
-    seed: { type: 'string', default: '1' },
-    fresh: { type: 'string', default: '0' },
-    trace: { type: 'boolean', default: false },
-    without: { type: 'string', default: '' },
-    sabotage: { type: 'string' },
-    recorded: { type: 'boolean', default: false },
-    whole: { type: 'boolean', default: false },
-    save: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const options = {
+  runs: { type: 'string', default: '1000' },
+  seed: { type: 'string', default: '1' },
+  fresh: { type: 'string', default: '0' },
+  trace: { type: 'boolean', default: false },
+  without: { type: 'string', default: '' },
+  sabotage: { type: 'string' },
+  recorded: { type: 'boolean', default: false },
+  whole: { type: 'boolean', default: false },
+  save: { type: 'boolean', default: false },
+} as const;
+const { from, runs, fresh, without, ...values } = readArguments({ usage, options }, (given) => {
+  const kinds = given.without.split(',').filter(Boolean);
+  for (const kind of kinds)
+    if (!(faultKinds as readonly string[]).includes(kind)) throw new UsageProblem(`--without ${kind}: no such fault`);
+  if (given.sabotage !== undefined && !['all', ...sabotages.map(({ name }) => name)].includes(given.sabotage))
+    throw new UsageProblem(`--sabotage ${given.sabotage}: no such sabotage`);
+  return {
+    ...given,
+    without: kinds,
+    from: wholeNumber('seed', given.seed, 0),
+    runs: wholeNumber('runs', given.runs, 0),
+    fresh: wholeNumber('fresh', given.fresh, 0),
+  };
 });
 
 const chunk = 20;
 const results = join(import.meta.dirname, 'results');
-
-/** An answer to a mistake in the command line, without a stack. */
-class UsageProblem extends Error {}
-
-function numberOf(option: string, text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new UsageProblem(`--${option} ${text}: must be a whole number`);
-  return Number(text);
-}
-
-const without = values.without.split(',').filter(Boolean);
-for (const kind of without)
-  if (!(faultKinds as readonly string[]).includes(kind)) throw new UsageProblem(`--without ${kind}: no such fault`);
 
 /** Runs jobs on as many processes as there are cores. @param onSummary false ends it early */
 async function runJobs(jobs: readonly Job[], onSummary: (summary: Summary) => boolean): Promise<void> {
@@ -89,7 +88,7 @@ const jobsOf = (from: number, runs: number, sabotage?: string): Job[] =>
     ...(sabotage === undefined ? {} : { sabotage }),
   }));
 
-async function simulate(from: number, runs: number, fresh: number): Promise<boolean> {
+async function simulate(): Promise<boolean> {
   const freshFrom = 1_000_000 + Math.floor(Math.random() * 2_000_000_000);
   const started = Date.now();
   const total = { runs: 0, orders: 0, faults: 0, cancelled: 0, timedOut: 0, same: 0 };
@@ -157,7 +156,7 @@ function save(name: string, lines: readonly string[]): void {
   writeFileSync(join(results, name), `${lines.join('\n')}\n`);
 }
 
-async function findOut(names: readonly string[], from: number, runs: number): Promise<boolean> {
+async function findOut(names: readonly string[]): Promise<boolean> {
   const rows: string[] = [];
   const recorded = values.recorded ? (JSON.parse(readFileSync(join(results, 'sabotages.json'), 'utf8')) as Record<string, number>) : {};
   const seeds: Record<string, number> = {};
@@ -195,27 +194,10 @@ async function findOut(names: readonly string[], from: number, runs: number): Pr
 }
 
 async function main(): Promise<boolean> {
-  if (values.help) {
-    console.log(usage);
-    return true;
-  }
-  const from = numberOf('seed', values.seed);
-  if (values.trace) {
-    const sabotage = sabotages.find(({ name }) => name === values.sabotage);
-    return replay(from, { without, sabotage, shrink: false });
-  }
-  const runs = numberOf('runs', values.runs);
-  if (values.sabotage === undefined) return simulate(from, runs, numberOf('fresh', values.fresh));
-  const names = values.sabotage === 'all' ? sabotages.map(({ name }) => name) : [values.sabotage];
-  const unknown = names.find((name) => !sabotages.some((sabotage) => sabotage.name === name));
-  if (unknown !== undefined) throw new UsageProblem(`--sabotage ${unknown}: no such sabotage`);
-  return findOut(names, from, runs);
+  const { sabotage, trace } = values;
+  if (trace) return replay(from, { without, sabotage: sabotages.find(({ name }) => name === sabotage), shrink: false });
+  if (sabotage === undefined) return simulate();
+  return findOut(sabotage === 'all' ? sabotages.map(({ name }) => name) : [sabotage]);
 }
 
-try {
-  process.exitCode = (await main()) ? 0 : 1;
-} catch (error) {
-  if (!(error instanceof UsageProblem)) throw error;
-  console.error(`${error.message}\n\n${usage}`);
-  process.exitCode = 2;
-}
+process.exitCode = (await main()) ? 0 : 1;

@@ -28,6 +28,8 @@ export interface Summary {
 // The errors of a run are data; whoever wants a stack replays the seed.
 Error.stackTraceLimit = 0;
 
+// Whoever asked is gone, and nobody reads the answer.
+process.on('disconnect', () => process.exit());
 process.on('message', (job: Job) => {
   void run(job).then((summary) => process.send!(summary));
 });

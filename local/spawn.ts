@@ -1,0 +1,82 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface SpawnOptions {
+  readonly dataDir: string;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** The project that is run; this one by default. */
+  readonly root?: string;
+}
+
+export interface StartedRuntime {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly process: ChildProcess;
+  /** From the command to its banner. */
+  readonly readySeconds: number;
+  /** Everything it printed so far. */
+  readonly output: () => string;
+  /** Ends it with a signal and waits; the data stays. @returns its exit code */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Ends it and deletes its data. */
+  remove(): Promise<void>;
+}
+
+export interface SpawnedRuntime {
+  readonly dataDir: string;
+  readonly process: ChildProcess;
+  readonly output: () => string;
+  /** @throws Error with its output when it ends before it is ready */
+  readonly ready: Promise<StartedRuntime>;
+  readonly exited: Promise<number | null>;
+}
+
+/**
+ * Starts what `npm start` starts, on a free port and in a process group of its own. It ends with this process, however this one ends: its standard
+ * input is a pipe that the system closes then.
+ */
+export function spawnRuntime({ dataDir, args = [], env = {}, root = join(import.meta.dirname, '..') }: SpawnOptions): SpawnedRuntime {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [join(root, 'bin/local.mjs'), '--data-dir', dataDir, '--stop-with-stdin', ...args], {
+    cwd: root,
+    detached: true,
+    env: { ...process.env, PORT: '0', npm_lifecycle_event: undefined, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const output = (): string => text;
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const url = new Promise<string>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        text += `${line}\n`;
+        const found = /is ready after .*(http:\/\/\S+)/.exec(line)?.[1];
+        if (found) resolve(found);
+      });
+    }
+  });
+  const end = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
+    child.kill(signal);
+    return exited;
+  };
+  const ready = Promise.race([
+    url.then((base): StartedRuntime => ({
+      url: base,
+      dataDir,
+      process: child,
+      readySeconds: (performance.now() - startedAt) / 1000,
+      output,
+      end,
+      remove: async () => {
+        await end();
+        rmSync(dataDir, { recursive: true, force: true });
+      },
+    })),
+    exited.then((code) => Promise.reject(new Error(`the runtime ended with ${code} before it was ready:\n${text}`))),
+  ]);
+  ready.catch(() => undefined);
+  return { dataDir, process: child, output, ready, exited };
+}
