@@ -2,11 +2,11 @@
  * `npm run mutants`: takes every check of the access code out, one at a time, in a copy of the project, and runs the tests that must notice.
  * With --save it writes results/mutants.md; with --only <text> it tries those whose description has the text.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { readArguments } from '../../cli/arguments.ts';
+import { readArguments, UsageProblem } from '../../cli/arguments.ts';
 import { mutants as all, type Mutant } from './mutants.ts';
 
 const usage = `npm run mutants -- [options]
@@ -18,8 +18,11 @@ const usage = `npm run mutants -- [options]
   --help`;
 
 const options = { save: { type: 'boolean', default: false }, only: { type: 'string', default: '' } } as const;
-const values = readArguments({ usage, options }, (given) => given);
-const mutants = all.filter(({ what }) => what.includes(values.only));
+const { save, only, mutants } = readArguments({ usage, options }, (values) => {
+  const chosen = all.filter(({ what }) => what.includes(values.only));
+  if (chosen.length === 0) throw new UsageProblem(`--only ${values.only}: no mutation's description has it`);
+  return { ...values, mutants: chosen };
+});
 const root = join(import.meta.dirname, '../..');
 /** A survivor is a test that is missing. */
 interface Result {
@@ -45,13 +48,14 @@ function copied(): string {
 
 /** @returns the first test that fails; undefined when all pass */
 async function firstFailure(folder: string, tests: readonly string[]): Promise<string | undefined> {
-  const child = spawn(join(root, 'node_modules/.bin/vitest'), ['run', '--bail', '1', '--reporter', 'verbose', ...tests], {
+  const child = fork(join(root, 'node_modules/vitest/vitest.mjs'), ['run', '--bail', '1', '--reporter', 'verbose', ...tests], {
     cwd: folder,
     env: { ...process.env, NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    execArgv: ['--import', join(root, 'cli/ends-with-parent.ts')],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
   if (code === 0) return undefined;
   const failure = /^ *[×✗] (.+?)(?: \d+ms)?$/m.exec(output)?.[1] ?? /FAIL +(.+)$/m.exec(output)?.[1];
@@ -91,7 +95,7 @@ try {
 const survivors = results.filter(({ noticed }) => noticed === undefined);
 const summary = `${results.length - survivors.length} of ${results.length} mutations of the access code are noticed.`;
 process.stdout.write(`\n${summary}\n`);
-if (values.save && values.only === '') {
+if (save && only === '') {
   const target = join(import.meta.dirname, 'results');
   mkdirSync(target, { recursive: true });
   const cell = (text: string): string => text.replaceAll('|', String.raw`\|`);
