@@ -32,25 +32,26 @@ export function measureBundles(runs: number): BundleResult[] {
 
 function initTime(name: FunctionName, file: string): number {
   const script = `const t = performance.now(); await import(${JSON.stringify(pathToFileURL(file).href)}); console.log(performance.now() - t); process.exit()`;
-  // Any text passes for a table's name; the loading is what is measured.
-  const variables = Object.fromEntries(
-    Object.keys(functions[name].environment.shape).map((key) => [
-      key,
-      key === 'QUEUE_URLS' ? '{}' : key.endsWith('URL') ? 'http://x' : 'x',
-    ]),
-  );
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
     encoding: 'utf8',
-    env: {
-      ...variables,
-      STAGE: 'dev',
-      AUTHENTICATION: 'iam',
-      OUTBOX_INDEX_PENDING: 'false',
-      EMAIL_SENDER: '',
-      PROVIDER_URL: '',
-      AWS_REGION: 'us-east-1',
-      POWERTOOLS_SERVICE_NAME: name,
-    },
+    env: variablesOf(name),
   });
   return Number(output.trim().split('\n').at(-1));
+}
+
+/** An environment that the function starts in. Any text passes for a table's name; the loading is what is measured. */
+export function variablesOf(name: FunctionName): Record<string, string> {
+  const named = Object.keys(functions[name].environment.shape).map((key) => [key, key.endsWith('URL') ? 'http://x' : 'x']);
+  const strict = {
+    QUEUE_URLS: '{}',
+    STAGE: 'dev',
+    AUTHENTICATION: 'iam',
+    OUTBOX_INDEX_PENDING: 'false',
+    SANDBOX_DEFAULTS: 'false',
+    EMAIL_SENDER: '',
+    PROVIDER_URL: '',
+    AWS_REGION: 'us-east-1',
+    POWERTOOLS_SERVICE_NAME: name,
+  };
+  return { ...(Object.fromEntries(named) as Record<string, string>), ...strict };
 }

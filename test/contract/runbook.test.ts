@@ -75,7 +75,7 @@ it('the runbook’s commands find a dead row and give it back to the relay, whic
     },
   } as unknown as Queues;
   const queueUrls = Object.fromEntries(Object.keys(topology.consumers).map((name) => [name, name]));
-  await relayDueRows(outbox, { topology, queues, queueUrls }, 'relay', () => true);
+  await relayDueRows(outbox, { topology, queues, queueUrls, holdSeconds: durations.prod.retry.windowSeconds }, 'relay', () => true);
   const body = encodeEnvelope(message);
   expect(sent.toSorted()).toEqual([`inventory ${body}`, `order-view ${body}`]);
   expect(await stored()).toMatchObject({ status: 'SENT' });

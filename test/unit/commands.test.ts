@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { variablesOf } from '../../bench/bundles.ts';
+import { functions, type FunctionName } from '../../lambdas/contract/functions.ts';
+import { readEnvironment } from '../../lambdas/kit/env.ts';
 
 const root = join(import.meta.dirname, '../..');
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
@@ -56,4 +59,10 @@ describe.concurrent('every command of ours', { timeout: 60_000 }, () => {
       expect(err).not.toMatch(/^ +at .+:\d+:\d+/m);
     },
   );
+});
+
+describe('the bench', () => {
+  it.each(Object.keys(functions) as FunctionName[])('starts %s with variables that it takes', (name) => {
+    expect(readEnvironment(name, functions[name], variablesOf(name))).toMatchObject({ STAGE: 'dev' });
+  });
 });
