@@ -1,5 +1,5 @@
 import type { NudgePolicy } from '../contract/core/retry-policy.ts';
-import { describeError } from '../contract/core/errors.ts';
+import { describeError, PermanentError } from '../contract/core/errors.ts';
 import { metrics } from '../contract/metrics.ts';
 import type { Order } from '../contract/order.ts';
 import { openShards } from '../contract/tables.ts';
@@ -39,7 +39,7 @@ export interface Sweep {
   resent: number;
   /** Orders whose undo nobody has answered for all nudges: an operator must look. */
   stuck: number;
-  /** Orders that somebody has not heard of for long after they were settled. */
+  /** Orders that somebody has not heard of for long after they were settled, and those that this code can never handle. */
   unclosed: number;
 }
 
@@ -115,6 +115,8 @@ async function lookAt(options: SweepOptions, sweep: Sweep, orderId: string, now:
     if (closed === 'sent again') sweep.resent++;
     if (closed !== 'closed' && now - (order.settledAt ?? now) > options.unclosedAfterSeconds * 1000) sweep.unclosed++;
   } catch (error) {
+    // What is permanent does not pass by itself, so this order is never closed.
+    if (error instanceof PermanentError) sweep.unclosed++;
     saga.telemetry.warn('open order not handled', { aggregateId: orderId, error: describeError(error) });
   }
 }

@@ -40,11 +40,18 @@ interface Run {
   /** A run has time for so many handfuls of orders. */
   readonly handfuls?: number;
   readonly places?: PlaceStore;
+  readonly database?: Database;
   readonly nudge?: typeof policy;
   readonly mostMoves?: number;
 }
-const sweep = ({ handfuls = Infinity, places: at = places(), nudge = policy, mostMoves = 1000 }: Run = {}): Promise<Sweep> => {
-  const commits: CommitContext = { database: tables.database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 3600, world };
+const sweep = ({
+  handfuls = Infinity,
+  places: at = places(),
+  database = tables.database,
+  nudge = policy,
+  mostMoves = 1000,
+}: Run = {}): Promise<Sweep> => {
+  const commits: CommitContext = { database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 3600, world };
   const store = { ...commits, ordersTable: 'orders' };
   const outbox = { database: tables.database, table: 'outbox', relay: durations.prod.relay, telemetry, world };
   let begun = 0;
@@ -170,6 +177,19 @@ describe('a sweep', () => {
     world.advance(86_400_001);
     expect(await sweep()).toMatchObject({ looked: 3, unclosed: 1 });
     expect(telemetry.counts.get('OrdersUnclosed')).toEqual([1]);
+  });
+
+  it('counts an order that it can never handle as well, but none that it could not handle this time', async () => {
+    await open(0, { schemaVersion: 9 as never });
+    world.advance(600_000);
+    expect(await sweep()).toMatchObject({ looked: 1, unclosed: 1 });
+    await tables.clear('orders');
+    await open(0, { placedAt: 0, updatedAt: 0 });
+    const locked: Database = {
+      send: ((command: { input: { Key?: unknown } }) =>
+        command.input.Key ? Promise.reject(new Error('throttled')) : tables.database.send(command as never)) as never,
+    };
+    expect(await sweep({ database: locked })).toMatchObject({ looked: 1, moved: 0, unclosed: 0 });
   });
 
   it('begins at any shard when nothing says where', async () => {
