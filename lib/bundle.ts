@@ -1,5 +1,6 @@
 import { buildSync } from 'esbuild';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import type { FunctionDefinition } from '../lambdas/contract/core/functions.ts';
 
 /** The project's root: entries of function definitions are relative to it. */
@@ -7,6 +8,9 @@ export const projectRoot = join(import.meta.dirname, '..');
 
 /** File name of the code inside a function's bundle; `index.handler` is its handler. */
 export const bundleFile = 'index.mjs';
+
+/** Its source map, for `npm run trace`: deployed beside the code, and never loaded by it (docs/decisions/0022-source-maps-beside-the-code.md). */
+export const bundleMapFile = `${bundleFile}.map`;
 
 const kit = join(projectRoot, 'lambdas/kit');
 
@@ -47,6 +51,8 @@ export function bundleFunctions<Name extends string>(
     target: 'node24',
     format: 'esm',
     minify: true,
+    sourcemap: 'external',
+    sourcesContent: false,
     alias: leftOut,
     legalComments: 'none',
     mainFields: ['module', 'main'],
@@ -55,5 +61,15 @@ export function bundleFunctions<Name extends string>(
     banner: { js: "import{createRequire as requireFrom}from'node:module';const require=requireFrom(import.meta.url);" },
     logLevel: 'error',
   });
-  return Object.fromEntries(names.map((name) => [name, join(folder, name)])) as Record<Name, string>;
+  const bundles = Object.fromEntries(names.map((name) => [name, join(folder, name)])) as Record<Name, string>;
+  for (const bundle of Object.values<string>(bundles)) nameSourcesFromRoot(bundle);
+  return bundles;
+}
+
+/** esbuild names sources from where the map lies. The hash of a function's code, which the map is part of, must not depend on the output folder. */
+function nameSourcesFromRoot(bundle: string): void {
+  const file = join(bundle, bundleMapFile);
+  const map = JSON.parse(readFileSync(file, 'utf8')) as { readonly sources: readonly string[] };
+  const sources = map.sources.map((source) => relative(projectRoot, resolve(bundle, source)));
+  writeFileSync(file, JSON.stringify({ ...map, sources }));
 }

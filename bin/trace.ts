@@ -1,0 +1,47 @@
+/** `npm run trace`: says where in the sources a deployed function's stack trace points. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
+import { bundleFunctions, bundleMapFile } from '../lib/bundle.ts';
+import { originalTrace, type BundleMap } from '../ops/trace.ts';
+
+const usage = `npm run trace -- <function> [--map <file>] < trace.txt
+
+  Reads stack traces or log lines and names sources in place of index.mjs:<line>:<column>.
+
+  <function>            ${Object.keys(functions).join(', ')}
+  --map <file>          the function's index.mjs.map, from its deployed code
+                        (default: bundled anew; check out the commit that is deployed)
+  --help                shows this`;
+
+function mapOf(name: FunctionName, file: string | undefined): BundleMap {
+  if (file !== undefined) return JSON.parse(readFileSync(file, 'utf8')) as BundleMap;
+  const folder = mkdtempSync(join(tmpdir(), 'order-saga-trace-'));
+  try {
+    const { [name]: bundle } = bundleFunctions({ [name]: functions[name] }, folder);
+    return JSON.parse(readFileSync(join(bundle!, bundleMapFile), 'utf8')) as BundleMap;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function main(): void {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { map: { type: 'string' }, help: { type: 'boolean' } } });
+  if (values.help) {
+    process.stdout.write(`${usage}\n`);
+    return;
+  }
+  const [name, ...others] = positionals;
+  if (name === undefined || others.length > 0) throw new Error(usage);
+  if (!Object.hasOwn(functions, name)) throw new Error(`${name}: no such function; there are ${Object.keys(functions).join(', ')}`);
+  process.stdout.write(originalTrace(readFileSync(process.stdin.fd, 'utf8'), mapOf(name as FunctionName, values.map)));
+}
+
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`\n${(error as Error).message}\n\n`);
+  process.exitCode = 1;
+}
