@@ -18,7 +18,7 @@ export interface OrderAppOptions extends AppProps {
 
 /**
  * The CDK app. Context: `stage` (dev, test, prod; default dev), `paymentUrl`, `paymentSecretId`, `carrierUrl`,
- * `carrierSecretId`, `emailSender`, `alarmEmail`, `jwtIssuer` with `jwtAudience` (several with commas), `corsOrigins` (with commas), `faults`
+ * `carrierSecretId`, `paymentSecretKeyArn`, `carrierSecretKeyArn`, `emailSender`, `alarmEmail`, `jwtIssuer` with `jwtAudience` (several with commas), `corsOrigins` (with commas), `faults`
  * (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (`open` or `auth`; set by the local runtime and for emulators, never for a deployment to AWS).
  */
 export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
@@ -28,20 +28,14 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     const value: unknown = app.node.tryGetContext(key);
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
-  const provider = (name: string): ProviderConfig | undefined => {
-    const url = text(`${name}Url`);
-    if (url === undefined) return undefined;
-    if (!URL.canParse(url)) throw new Error(`--context ${name}Url=${url}: is not a URL`);
-    return { url, secretId: text(`${name}SecretId`) };
-  };
   const local = text('local');
   const stage = stageConfig(text('stage') ?? 'dev');
   if (local !== undefined && stage.name === 'prod') throw new Error(`--context local=${local}: prod is not for a laptop`);
   const stack = new OrderStack(app, `OrderSaga-${stage.name}`, {
     description: `Order Saga (${stage.name}): orders through a transactional outbox and a saga`,
     stage,
-    paymentGateway: provider('payment'),
-    carrier: provider('carrier'),
+    paymentGateway: providerOf('payment', text),
+    carrier: providerOf('carrier', text),
     emailSender: text('emailSender'),
     alarmEmail: text('alarmEmail'),
     issuer: issuerOf(text('jwtIssuer'), listOf(text('jwtAudience')), local !== undefined),
@@ -52,6 +46,28 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     bundles: bundleFunctions(functions, join(app.outdir, 'bundles')),
   });
   return { app, stack };
+}
+
+/** @throws Error for a URL, a secret or a key that is malformed, or that the next one of them is missing for */
+function providerOf(name: string, text: (key: string) => string | undefined): ProviderConfig | undefined {
+  const [url, secretId, secretKeyArn] = [text(`${name}Url`), text(`${name}SecretId`), text(`${name}SecretKeyArn`)];
+  const needs = (given: string, missing: string): never => {
+    throw new Error(`--context ${name}${given}: needs --context ${name}${missing}=…`);
+  };
+  if (url === undefined) {
+    if (secretId !== undefined) needs('SecretId', 'Url');
+    if (secretKeyArn !== undefined) needs('SecretKeyArn', 'Url');
+    return undefined;
+  }
+  if (!URL.canParse(url)) throw new Error(`--context ${name}Url=${url}: is not a URL`);
+  if (secretKeyArn !== undefined) {
+    if (secretId === undefined) needs('SecretKeyArn', 'SecretId');
+    // Policies that name an alias are about the alias, not about its key.
+    if (!/^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/.test(secretKeyArn)) {
+      throw new Error(`--context ${name}SecretKeyArn=${secretKeyArn}: must be the ARN of a key: arn:aws:kms:…:key/…`);
+    }
+  }
+  return { url, secretId, secretKeyArn };
 }
 
 const listOf = (value: string | undefined): string[] =>

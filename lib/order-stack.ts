@@ -22,6 +22,8 @@ export interface ProviderConfig {
   readonly url: string;
   /** Name or ARN of the Secrets Manager secret with its bearer token. */
   readonly secretId?: string | undefined;
+  /** ARN of the customer's own KMS key that the secret is under; without it the secret is under AWS's. */
+  readonly secretKeyArn?: string | undefined;
 }
 
 export interface OrderStackProps extends StackProps {
@@ -272,6 +274,9 @@ export class OrderStack extends Stack {
           arnFormat: ArnFormat.COLON_RESOURCE_NAME,
         });
     target.allow(['secretsmanager:GetSecretValue'], arn);
+    if (provider.secretKeyArn === undefined) return;
+    const viaSecretsManager = { StringEquals: { 'kms:ViaService': `secretsmanager.${this.region}.amazonaws.com` } };
+    target.allowWhere(viaSecretsManager, ['kms:Decrypt'], provider.secretKeyArn);
   }
 
   #output(outputs: Readonly<Record<string, OwnedTable | undefined>>, consumers: readonly Consumer[]): void {

@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type Conditions, Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, ApplicationLogLevel, Code, Function, LoggingFormat, Runtime, SystemLogLevel, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Dependable, type Construct } from 'constructs';
@@ -67,6 +67,13 @@ export class ServiceFunction<Definition extends FunctionDefinition = FunctionDef
 
   /** Adds one statement to the function's role. */
   allow(actions: readonly string[], ...resources: readonly string[]): void {
-    this.role!.addToPrincipalPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [...resources] }));
+    this.allowWhere({}, actions, ...resources);
+  }
+
+  /** As `allow`, under conditions: operator → key → value. */
+  allowWhere(conditions: Conditions, actions: readonly string[], ...resources: readonly string[]): void {
+    this.role!.addToPrincipalPolicy(
+      new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [...resources], conditions }),
+    );
   }
 }
