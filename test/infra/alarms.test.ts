@@ -169,6 +169,30 @@ describe('a queue that is down', () => {
   });
 });
 
+describe('an idle month in docs/costs.md', () => {
+  it.each(['dev', 'test', 'prod'] as const)('bills what the template of %s has', (stage) => {
+    const costs = readFileSync(join(import.meta.dirname, '../../docs/costs.md'), 'utf8');
+    const column = { dev: 3, test: 4, prod: 5 }[stage];
+    const rows = costs
+      .slice(costs.indexOf('## An idle month'), costs.indexOf('## Where'))
+      .split('\n')
+      .filter((line) => /^\| .*\d/.test(line));
+    const dollarsOf = (what: string): number => {
+      const row = rows.filter((line) => line.startsWith(`| ${what}`));
+      expect({ what, rows: row.length }).toEqual({ what, rows: 1 });
+      return Number(row[0]!.split('|')[column]!.replaceAll('*', ''));
+    };
+    const alarms = ofType('AWS::CloudWatch::Alarm', stage);
+    const billed = alarms.flatMap(([, each]) => seriesOfAlarm(each)).length;
+    if (stage === 'dev') expect(rows[0]).toContain(`| alarms: ${alarms.length} alarms on ${billed} metrics |`);
+    expect(dollarsOf('alarms')).toBeCloseTo(billed * 0.1);
+    expect(dollarsOf('dashboard')).toBeCloseTo(ofType('AWS::CloudWatch::Dashboard', stage).length * 3);
+    expect(dollarsOf('SQS')).toBeCloseTo(consumers.length * 5 * 129_600 * 0.4e-6, 1);
+    const parts = rows.filter((line) => !line.startsWith('| **sum**')).map((line) => Number(line.split('|')[column]));
+    expect(dollarsOf('**sum**')).toBeCloseTo(parts.reduce((sum, dollars) => sum + dollars, 0));
+  });
+});
+
 describe('silence', () => {
   it.each([
     ['RelaySilent', 'outbox-relay'],
