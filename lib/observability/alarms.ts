@@ -21,7 +21,7 @@ interface AlarmDefinition {
   /** Fires below the threshold instead, and where CloudWatch has heard nothing: silence is the failure. Default: false. */
   readonly whenSilent?: boolean;
   /**
-   * It tells that something happened, and ends by itself a minute later although what happened is not mended:
+   * It tells that something happened, and ends by itself minutes later although what happened is not mended:
    * nobody is told that it is over. Default: false.
    */
   readonly event?: boolean;
@@ -71,7 +71,7 @@ function consumerAlarms({ consumers, stage }: Observed): AlarmDefinition[] {
       // The alarm above stays on until the queue is empty, and an alarm that is on notifies nobody of the next letter.
       id: `${id}DeadLettered`,
       article: 'dead-letters',
-      says: `${name} gave up a message in the last minute, whether or not older dead letters are still there`,
+      says: `${name} just gave up a message, whether or not older dead letters are still there`,
       metric: emitted(metrics.deadLetters, name),
       threshold: 1,
       periods: 1,
@@ -135,7 +135,7 @@ function outboxAlarms({ publisher, relay, streamFailures, stage }: Observed): Al
     {
       id: 'StreamGaveUp',
       article: 'stream-failures',
-      says: 'the stream gave up a batch in the last minute, whether or not older reports are still there',
+      says: 'the stream just gave up a batch, whether or not older reports are still there',
       metric: streamFailures.metricNumberOfMessagesSent(sum),
       threshold: 1,
       periods: 1,
@@ -152,7 +152,7 @@ function outboxAlarms({ publisher, relay, streamFailures, stage }: Observed): Al
     ...['outbox-publisher', 'outbox-relay'].map((service) => ({
       id: service === 'outbox-relay' ? 'RelayGaveUpRows' : 'PublisherGaveUpRows',
       article: 'dead-rows',
-      says: `${service} gave up outbox rows in the last minute, whether or not older dead rows are still there`,
+      says: `${service} just gave up outbox rows, whether or not older dead rows are still there`,
       metric: emitted(metrics.rowsDead, service),
       threshold: 1,
       periods: 1,

@@ -231,7 +231,7 @@ describe('what was given up', () => {
     ['PublisherGaveUpRows', metrics.rowsDead.name, 'outbox-publisher', 'DeadRows'],
     ['RelayGaveUpRows', metrics.rowsDead.name, 'outbox-relay', 'DeadRows'],
     ['StreamGaveUp', 'NumberOfMessagesSent', undefined, 'StreamFailures'],
-  ])('%s tells each minute that brings more of it, though the other alarm is still on', (name, metric, service, lasting) => {
+  ])('%s tells that there is more of it, though the other alarm is still on', (name, metric, service, lasting) => {
     const { Properties } = alarm(name);
     expect(Properties).toMatchObject({
       Statistic: 'Sum',
