@@ -6,7 +6,7 @@ import { functions } from '../lambdas/contract/functions.ts';
 import type { StageName } from '../lambdas/contract/stages.ts';
 import { bundleFunctions } from './bundle.ts';
 import type { TokenIssuer } from './constructs/service-api.ts';
-import { OrderStack, type ProviderConfig } from './order-stack.ts';
+import { OrderStack, type OrderStackProps, type ProviderConfig } from './order-stack.ts';
 import { stageConfig } from './stage-config.ts';
 
 export interface OrderAppOptions extends AppProps {
@@ -14,6 +14,8 @@ export interface OrderAppOptions extends AppProps {
   readonly context?: Record<string, unknown>;
   /** Runs cdk-nag over the synthesized resources; a finding fails the synth. */
   readonly nag?: boolean;
+  /** The functions' bundles, where they are there already. Default: they are made below the output folder. */
+  readonly bundles?: OrderStackProps['bundles'];
 }
 
 /**
@@ -21,7 +23,7 @@ export interface OrderAppOptions extends AppProps {
  * `carrierSecretId`, `paymentSecretKeyArn`, `carrierSecretKeyArn`, `emailSender`, `alarmEmail`, `jwtIssuer` with `jwtAudience` (several with commas), `corsOrigins` (with commas), `faults`
  * (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (`open` or `auth`; set by the local runtime and for emulators, never for a deployment to AWS).
  */
-export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
+export function orderApp({ nag = true, bundles, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
   const app = new App(props);
   if (nag) Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const text = (key: string): string | undefined => {
@@ -43,7 +45,7 @@ export function orderApp({ nag = true, ...props }: OrderAppOptions = {}): { app:
     open: local === 'open',
     faults: faultsOf(stage.name, text('faults')),
     // Last: what is wrong with the context is said before anything is built.
-    bundles: bundleFunctions(functions, join(app.outdir, 'bundles')),
+    bundles: bundles ?? bundleFunctions(functions, join(app.outdir, 'bundles')),
   });
   return { app, stack };
 }

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll } from 'vitest';
 import type { StageName } from '../../lambdas/contract/stages.ts';
+import { functions } from '../../lambdas/contract/functions.ts';
 import { orderApp } from '../../lib/app.ts';
+import { bundleFunctions } from '../../lib/bundle.ts';
 
 /** A resource as a template has it; its shape is what the tests are about. */
 export interface Resource {
@@ -26,9 +28,10 @@ export const prodContext = {
   alarmEmail: 'ops@example.com',
 };
 
-/** The templates of a test file: made in a folder that goes with the file, those of the bare stages once. */
+/** The templates of a test file: made in a folder that goes with the file, those of the bare stages once, all from one set of bundles. */
 export function templates() {
   const outdir = mkdtempSync(join(tmpdir(), 'order-saga-infra-'));
+  const bundles = bundleFunctions(functions, join(outdir, 'bundles'));
   const stages = new Map<StageName, Resources>();
   afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
@@ -36,6 +39,7 @@ export function templates() {
     const { app, stack } = orderApp({
       outdir: join(outdir, `${stage}-${Object.keys(context).join('-')}`),
       nag,
+      bundles,
       context: { stage, ...context },
     });
     app.synth();
@@ -55,7 +59,7 @@ export function templates() {
   const functionNamed = (name: string, stage: StageName = 'dev'): [string, Resource] =>
     ofType('AWS::Lambda::Function', stage).find(([, { Properties }]) => Properties.Environment.Variables.POWERTOOLS_SERVICE_NAME === name)!;
 
-  return { outdir, synthesize, resourcesOf, ofType, functionNamed };
+  return { outdir, bundles, synthesize, resourcesOf, ofType, functionNamed };
 }
 
 /** The logical id that a value refers to. @throws Error when it refers to nothing */
