@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { operations } from '../../lambdas/contract/api.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { stageNames, type StageName } from '../../lambdas/contract/stages.ts';
@@ -16,8 +16,6 @@ import { logicalId, prodContext, templates, type Resource, type Resources } from
 const { outdir, bundles, synthesize, resourcesOf, ofType, functionNamed } = templates();
 
 // The folder of dev's bundles is read below.
-beforeAll(() => void resourcesOf('dev'));
-/** What the functions behind the API take for a proof of who asks. */
 const proofs = (resources: Resources): string[] =>
   Object.values(resources).flatMap(({ Properties }) => Properties?.Environment?.Variables?.AUTHENTICATION ?? []);
 
