@@ -15,7 +15,6 @@ import { logicalId, prodContext, templates, type Resource, type Resources } from
 
 const { outdir, bundles, synthesize, resourcesOf, ofType, functionNamed } = templates();
 
-// The folder of dev's bundles is read below.
 const proofs = (resources: Resources): string[] =>
   Object.values(resources).flatMap(({ Properties }) => Properties?.Environment?.Variables?.AUTHENTICATION ?? []);
 
