@@ -35,8 +35,8 @@ export function serviceOf(method: string | undefined, url: string | undefined, t
   if (prefix === undefined || operation === undefined || method !== 'POST') {
     throw new BadCall('UnknownOperationException', `the local runtime offers DynamoDB and SQS, not ${method} ${target || url}`);
   }
-  // It is signed, and sent on as it is.
-  if (!/^\/[!-~]*$/.test(url ?? '')) throw new BadCall('SerializationException', `${url}: is not a path`);
+  // Both services have this path only; what an emulator has under another one is not asked for here.
+  if (url !== '/') throw new BadCall('UnknownOperationException', `${url}: the services are called at /`);
   return { service: prefix === 'AmazonSQS' ? 'sqs' : 'dynamodb', operation };
 }
 

@@ -92,8 +92,10 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     callers: { hosts: options.hosts, origins: [] },
     answer: (incoming, outgoing) =>
       forward(incoming, outgoing).catch((error: unknown) => {
-        if (!(error instanceof BadCall)) throw error;
-        answer(outgoing, 400, awsError(error.type, error.message));
+        if (error instanceof BadCall) return answer(outgoing, 400, awsError(error.type, error.message));
+        // A body that was read may still be nested too deeply to be written again.
+        if (error instanceof RangeError) return answer(outgoing, 400, awsError('SerializationException', error.message));
+        throw error;
       }),
     refusalBody: ({ status, message }) => awsError(transportErrors[status] ?? 'BadRequestException', message),
     // Frozen environments cannot notice that a connection was closed; theirs stay open.
@@ -130,11 +132,11 @@ const passedOn = /^(authorization|content-type|user-agent|x-amzn?-.*)$/;
 const endToEnd = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => passedOn.test(name)));
 
-async function ask(upstream: string, agent: Agent, { url, headers }: IncomingMessage, payload: Buffer): Promise<Answered> {
+async function ask(upstream: string, agent: Agent, { headers }: IncomingMessage, payload: Buffer): Promise<Answered> {
   const { hostname, port, host } = new URL(upstream);
   const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = httpRequest(
-      { host: hostname, port, path: url, method: 'POST', agent, headers: { ...endToEnd(headers), host, 'content-length': payload.length } },
+      { host: hostname, port, path: '/', method: 'POST', agent, headers: { ...endToEnd(headers), host, 'content-length': payload.length } },
       resolve,
     );
     outgoing.on('error', reject);

@@ -1,4 +1,5 @@
 import { AwsCallError, callService } from './emulators/call.ts';
+import { until } from './ports.ts';
 import { StartProblem } from './problem.ts';
 import { localAccount, localRegion, resourcesOf, resolveValue, type ResourceValues, type Template } from './template.ts';
 
@@ -33,6 +34,16 @@ export async function createTables(template: Template, stackName: string, endpoi
     });
   }
   return created;
+}
+
+/** Deletes the template's tables and waits until they are gone. */
+export async function dropTables(template: Template, stackName: string, endpoint: string): Promise<void> {
+  for (const [id] of resourcesOf(template, 'AWS::DynamoDB::Table')) {
+    const name = `${stackName}-${id}`;
+    if (!(await describe(endpoint, name))) continue;
+    await callService(endpoint, 'DynamoDB_20120810.DeleteTable', { TableName: name });
+    await until(`table ${name} is deleted`, 30_000, async () => (await describe(endpoint, name)) === undefined);
+  }
 }
 
 async function describe(endpoint: string, name: string): Promise<TableDescription | undefined> {
@@ -118,4 +129,9 @@ export async function createQueues(
     }
   }
   return created;
+}
+
+/** Deletes what queues hold. @param queues as `createQueues` returned them */
+export async function purgeQueues(queues: ReadonlyMap<string, ResourceValues>, endpoint: string): Promise<void> {
+  for (const { ref } of queues.values()) await callService(endpoint, 'AmazonSQS.PurgeQueue', { QueueUrl: ref });
 }

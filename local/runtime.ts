@@ -6,6 +6,7 @@ import { Checkpoints } from './checkpoints.ts';
 import { logReader, type Print } from './console.ts';
 import { openDataDir } from './data-dir.ts';
 import { startDynamoDb, type DynamoDb } from './emulators/dynamodb.ts';
+import { namedEndpoint } from './emulators/named.ts';
 import { startSqs, type Sqs } from './emulators/sqs.ts';
 import { Iam } from './iam.ts';
 import { FaultBoard } from './faults.ts';
@@ -23,7 +24,7 @@ import { freePort } from './ports.ts';
 import { StartProblem } from './problem.ts';
 import { Processes } from './processes.ts';
 import { watchSources } from './reload.ts';
-import { createQueues, createTables } from './resources.ts';
+import { createQueues, createTables, dropTables, purgeQueues } from './resources.ts';
 import { connectSources, isPermitted } from './sources/connect.ts';
 import { checkTypes, resourcesOf, resolveValue, type ResourceValues } from './template.ts';
 
@@ -61,10 +62,13 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     // The issuer's address is in the template: the port must be known before it is made.
     const port = options.port === 0 && options.auth === 'jwt' ? await freePort() : options.port;
     const issuer = options.auth === 'jwt' ? await identities.issueUnder(`http://localhost:${port}${issuerPath}`) : undefined;
+    // Asked before anything keeps this process busy for seconds.
+    const dynamoDbUrl = await namedEndpoint('AWS_ENDPOINT_URL_DYNAMODB', 'DynamoDB_20120810.ListTables', fresh);
+    const sqsUrl = await namedEndpoint('AWS_ENDPOINT_URL_SQS', 'AmazonSQS.ListQueues', fresh);
     const [assembly, dynamoDb, sqs] = await allOrNone([
       synthesize(stage, appDir, contextOf(options, issuer)),
-      connectDynamoDb(dataDir, processes, fresh),
-      connectSqs(dataDir, processes, fresh),
+      dynamoDbUrl === undefined ? startDynamoDb(dataDir, processes) : { ...named(dynamoDbUrl), trim: () => undefined },
+      sqsUrl === undefined ? startSqs(dataDir, processes) : named(sqsUrl),
     ]);
     checkTypes(assembly.template);
 
@@ -73,7 +77,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const faults = new FaultBoard(options.faults);
     const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults, hosts, onProblem });
     stops.push(() => proxy.stop());
-    const values = await createResources(assembly, proxy, dynamoDb, sqs);
+    const values = await createResources(assembly, proxy, { dynamoDb, sqs }, fresh);
 
     const metrics = new MetricCollector();
     const inits = new Map<string, number[]>();
@@ -135,7 +139,9 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
 }
 
 /** As Promise.all, but a failure waits for the others to end: what they start must be there to be stopped. */
-async function allOrNone<Values extends readonly unknown[]>(work: { [I in keyof Values]: Promise<Values[I]> }): Promise<Values> {
+async function allOrNone<Values extends readonly unknown[]>(work: {
+  [I in keyof Values]: Promise<Values[I]> | Values[I];
+}): Promise<Values> {
   const results = await Promise.allSettled(work);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
@@ -144,34 +150,27 @@ async function allOrNone<Values extends readonly unknown[]>(work: { [I in keyof 
 
 const never = new Promise<string>(() => undefined);
 
-/** An endpoint that the user named instead of an emulator. `--fresh` with one that is not on this machine is refused. */
-function namedEndpoint(variable: string, fresh: boolean): string | undefined {
-  const endpoint = process.env[variable];
-  if (!endpoint) return undefined;
-  if (!URL.canParse(endpoint)) throw new StartProblem(`${variable}=${endpoint}: is not a URL`);
-  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(new URL(endpoint).hostname);
-  if (fresh && !loopback) throw new StartProblem(`--fresh with ${variable}=${endpoint}: it deletes data only on this machine`);
-  return endpoint;
+const named = (endpoint: string) => ({ endpoint, what: endpoint, exited: never });
+
+interface Emulators {
+  readonly dynamoDb: DynamoDb;
+  readonly sqs: Sqs;
 }
 
-async function connectDynamoDb(dataDir: string, processes: Processes, fresh: boolean): Promise<DynamoDb> {
-  const endpoint = namedEndpoint('AWS_ENDPOINT_URL_DYNAMODB', fresh);
-  if (endpoint === undefined) return startDynamoDb(dataDir, processes);
-  return { endpoint, what: endpoint, trim: () => undefined, exited: never };
-}
-
-async function connectSqs(dataDir: string, processes: Processes, fresh: boolean): Promise<Sqs> {
-  const endpoint = namedEndpoint('AWS_ENDPOINT_URL_SQS', fresh);
-  if (endpoint === undefined) return startSqs(dataDir, processes);
-  return { endpoint, what: endpoint, exited: never };
-}
-
-async function createResources(assembly: Assembly, proxy: AwsProxy, dynamoDb: DynamoDb, sqs: Sqs): Promise<Map<string, ResourceValues>> {
+/** What a named emulator holds is not in the data directory: starting from nothing empties it here. */
+async function createResources(
+  assembly: Assembly,
+  proxy: AwsProxy,
+  { dynamoDb, sqs }: Emulators,
+  fresh: boolean,
+): Promise<Map<string, ResourceValues>> {
   const { template, stackName } = assembly;
+  if (fresh) await dropTables(template, stackName, dynamoDb.endpoint);
   const [tables, queues] = await Promise.all([
     createTables(template, stackName, dynamoDb.endpoint),
     createQueues(template, stackName, sqs.endpoint, proxy.url),
   ]);
+  if (fresh) await purgeQueues(queues, sqs.endpoint);
   return new Map([...tables, ...queues, ...functionValues(assembly)]);
 }
 

@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { readArguments, wholeNumber } from '../../cli/arguments.ts';
+import { readArguments, UsageProblem, wholeNumber } from '../../cli/arguments.ts';
 import { median, memoryMbOf } from '../../bench/runtime.ts';
 import { Identities } from '../../local/identities.ts';
 import { operationOf, undocumented } from '../support/document.ts';
@@ -15,29 +15,43 @@ import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
 import { localSystem, type System } from '../support/system.ts';
 import { signWith, typedClient } from '../support/client.ts';
 import { requests, type FuzzRequest } from './arbitraries.ts';
+import { fuzzAws } from './aws.ts';
 import { send, type FuzzAnswer } from './send.ts';
 import { bookFindings } from './books.ts';
 
 const usage = `npm run fuzz -- [options]
 
   Sends requests that are made from the OpenAPI document, good and broken, to a local runtime of its own with authentication on, and looks at every
-  answer and at the books afterwards.
+  answer and at the books afterwards. Or sends calls and bytes that are made to hurt to its AWS endpoint, and looks whether it still works.
 
+  --target <t>     api | aws                      (default api)
   --requests <n>   how many                       (default 3000)
   --seed <s>       of the requests                (default: a random one, which it prints)
   --save           write results/ (committed)
   --help`;
 
+const targets = {
+  api: { args: ['--auth'], file: 'fuzz.md' },
+  aws: { args: [], file: 'aws.md' },
+} as const;
+
 const options = {
+  target: { type: 'string', default: 'api' },
   requests: { type: 'string', default: '3000' },
   seed: { type: 'string', default: String(randomInt(2 ** 31 - 1)) },
   save: { type: 'boolean', default: false },
 } as const;
-const { count, seed, save } = readArguments({ usage, options }, (values) => ({
+const { target, count, seed, save } = readArguments({ usage, options }, (values) => ({
+  target: targetOf(values.target),
   count: wholeNumber('requests', values.requests),
   seed: wholeNumber('seed', values.seed, 0),
   save: values.save,
 }));
+
+function targetOf(text: string): keyof typeof targets {
+  if (text !== 'api' && text !== 'aws') throw new UsageProblem(`--target ${text}: must be api or aws`);
+  return text;
+}
 
 const clients = 16;
 /** Of one customer, one after the other: what they feel. */
@@ -173,18 +187,18 @@ Memory of all processes: ${before.memory} MB before, ${after.memory} MB after.
   return { failed: tally.findings.length > 0 || books.length > 0 || !usual, report };
 }
 
-log(`fuzzing with --requests ${count} --seed ${seed}`);
-const runtime = await startRuntime({ args: ['--stage', 'test', '--auth'] });
+log(`fuzzing with --target ${target} --requests ${count} --seed ${seed}`);
+const runtime = await startRuntime({ args: ['--stage', 'test', ...targets[target].args] });
 let failed = true;
 try {
-  const outcome = await run(runtime);
+  const outcome = target === 'aws' ? await fuzzAws(runtime, { count, seed, clients }) : await run(runtime);
   failed = outcome.failed;
   if (save) {
     const folder = join(import.meta.dirname, 'results');
     mkdirSync(folder, { recursive: true });
     writeFileSync(
-      join(folder, 'fuzz.md'),
-      `# Fuzzing\n\nMade by \`npm run fuzz -- --requests ${count} --seed ${seed} --save\`.\n\n${outcome.report}`,
+      join(folder, targets[target].file),
+      `# Fuzzing\n\nMade by \`npm run fuzz -- --target ${target} --requests ${count} --seed ${seed} --save\`.\n\n${outcome.report}`,
     );
   }
 } finally {

@@ -101,6 +101,7 @@ describe('whatever a caller sends, the AWS proxy answers and lives', () => {
 
   it.each<[string, (proxy: AwsProxy) => ReturnType<typeof sendBytes>, string]>([
     ['a target that is no path', (p) => post(p, { authorization: claim, 'x-amz-date': now() }, '{}', 'POST *:99999 HTTP/1.1'), ''],
+    ['another path', (p) => post(p, {}, '{}', 'POST //x HTTP/1.1'), 'the services are called at /'],
     ['a body that is not JSON', (p) => post(p, {}, 'garbage'), 'SerializationException'],
     ['no body', (p) => post(p, {}, ''), 'SerializationException'],
     ['a body that is no object', (p) => post(p, {}, '[]'), 'SerializationException'],
@@ -114,6 +115,7 @@ describe('whatever a caller sends, the AWS proxy answers and lives', () => {
     ['a part without a table', (p) => signed(p, 'DynamoDB_20120810.TransactGetItems', '{"TransactItems":[{"Get":{}}]}'), 'TransactItems'],
     ['entries that are none', (p) => signed(p, 'AmazonSQS.SendMessageBatch', '{"Entries":5}'), 'Entries'],
     ['a table that is no name', (p) => post(p, {}, '{"TableName":{}}'), 'TableName'],
+    ['a body without a bottom', (p) => signed(p, target, `${'{"a":'.repeat(30_000)}1${'}'.repeat(30_000)}`), 'SerializationException'],
     ['another method', (p) => post(p, {}, '{}', 'PUT / HTTP/1.1'), 'UnknownOperationException'],
     ['no operation', (p) => post(p, { 'x-amz-target': 'DynamoDB_20120810.' }), 'UnknownOperationException'],
     ['a service that is not here', (p) => post(p, { 'x-amz-target': 'Kinesis_20131202.PutRecord' }), 'UnknownOperationException'],

@@ -1,0 +1,47 @@
+import { rmSync } from 'node:fs';
+import { expect, it, onTestFinished } from 'vitest';
+import { callService } from '../../local/emulators/call.ts';
+import { startDynamoDb } from '../../local/emulators/dynamodb.ts';
+import { startSqs } from '../../local/emulators/sqs.ts';
+import { Processes } from '../../local/processes.ts';
+import { startRuntime, temporaryFolder } from '../support/runtime.ts';
+import { localSystem, settled } from '../support/system.ts';
+
+/** Emulators that the runtime did not start. */
+async function ownEmulators(): Promise<{ dynamoDb: string; sqs: string }> {
+  const folder = temporaryFolder();
+  const processes = new Processes(folder);
+  onTestFinished(async () => {
+    await processes.killAll();
+    rmSync(folder, { recursive: true });
+  });
+  const [dynamoDb, sqs] = await Promise.all([startDynamoDb(folder, processes), startSqs(folder, processes)]);
+  return { dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint };
+}
+
+it('emulators of the user’s own are used, and --fresh empties them', async () => {
+  const { dynamoDb, sqs } = await ownEmulators();
+  const dataDir = temporaryFolder();
+  const start = async (...args: string[]) => {
+    const env = { AWS_ENDPOINT_URL_DYNAMODB: dynamoDb, AWS_ENDPOINT_URL_SQS: sqs };
+    const runtime = await startRuntime({ dataDir, env, args: ['--stage', 'test', ...args] });
+    onTestFinished(() => runtime.end('SIGKILL').then(() => undefined));
+    return { runtime, system: await localSystem(runtime.url) };
+  };
+  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+  const order = { items: [{ sku: 'tea', qty: 1, price: 100 }] };
+  const first = await start();
+  const { orderId } = (await first.system.api.place(order)).body;
+  await settled(first.system, orderId);
+  await first.runtime.end();
+  // Into a queue that nobody reads.
+  const { QueueUrls } = (await callService(sqs, 'AmazonSQS.ListQueues', {})) as { QueueUrls: string[] };
+  const QueueUrl = QueueUrls.find((url) => /dead/i.test(url));
+  await callService(sqs, 'AmazonSQS.SendMessage', { QueueUrl, MessageBody: 'left from before' });
+
+  const fresh = await start('--fresh');
+  expect((await fresh.system.api.order(orderId)).status).toBe(404);
+  expect((await callService(sqs, 'AmazonSQS.ReceiveMessage', { QueueUrl }))['Messages'] ?? []).toEqual([]);
+  const later = (await fresh.system.api.place(order)).body.orderId;
+  expect((await settled(fresh.system, later)).status).toBe('FAILED');
+}, 180_000);
