@@ -3,15 +3,18 @@ import { routeOf } from '../../lambdas/contract/core/routing.ts';
 import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import type { Order } from '../../lambdas/contract/order.ts';
-import { inventoryKey, viewSortKey } from '../../lambdas/contract/tables.ts';
+import { viewSortKey } from '../../lambdas/contract/tables.ts';
 import type { Fields } from '../../lambdas/kit/telemetry.ts';
 import type { OutboxRow } from '../../lambdas/kit/outbox.ts';
-import type { Cloud, Environment, Site } from './cloud.ts';
+import { Books, type SettlesWithin, type StoredOrder } from './audit/books.ts';
+import { Outside, type Promises } from './audit/promises.ts';
+import { Verdict } from './audit/verdict.ts';
+import { start, type Cloud, type Environment, type Site } from './cloud.ts';
 import { awaitedAt } from './coverage.ts';
 import { stageDurations } from './environments.ts';
 import type { Change } from './memory/database.ts';
 import type { Message, QueueInput } from './memory/queues.ts';
-import type { Entry } from './providers.ts';
+import { originalOf } from './versions.ts';
 import type { Workload } from './workload.ts';
 
 interface Committed {
@@ -20,16 +23,15 @@ interface Committed {
   readonly consumers: readonly string[];
 }
 
-interface StockItem {
-  readonly pk: string;
-  readonly available: number;
-  readonly reserved: number;
-}
+/** Of one message that one queue took: the stream's own retries and a handful of resends. */
+const mostCopies = 20;
+/** What a listener that is down for weeks lacks is sent again every few hours: its queue forgets what it does not fetch. */
+const copiesADay = 5;
+/** The clocks of two environments may be this far apart. */
+const skewMs = 10_000;
 
-type View = { readonly sequence: number; readonly status: string; readonly total: number; readonly orderId: string };
-
-/** Of one message to one consumer, in the longest outage: the stream's own retries and a handful of resends. */
-const mostCopies = 40;
+/** An order is given up after nine hours of asking. In a run that was disturbed for less than half of that somebody could have answered. */
+const shortestExcuseMs = 4 * 3_600_000;
 
 /** How the orders of a run ended: cancelled, ended by a deadline, or as they end without faults. */
 export interface Ends {
@@ -38,20 +40,15 @@ export interface Ends {
   same: number;
 }
 
-/** What a customer was promised: the answers that the API gave, as the client saw them. */
-export interface Promises {
-  /** Orders whose cancellation was accepted. */
-  readonly cancelled: ReadonlySet<string>;
-  /** Order id → name of the planned order. */
-  readonly accepted: ReadonlyMap<string, string>;
-}
-
 /**
  * Watches a run from outside: the tables' changes, what queues took and gave, the providers' books, the log lines. It shares no code with
  * what it audits but the shapes of items, and it asks at every step what must always hold, and at the end what must have come of it.
+ * What concerns messages is here; orders, money and stock are in `books`, and what people see is in `outside`.
  */
 export class Auditor {
-  readonly violations: string[] = [];
+  readonly books: Books;
+  readonly outside: Outside;
+  readonly #verdict = new Verdict();
   readonly #cloud: Cloud;
   readonly #workload: Workload;
   readonly #committed = new Map<string, Committed>();
@@ -63,28 +60,30 @@ export class Auditor {
   readonly #causes = new Set<string>();
   readonly #deadLettered = new Set<string>();
   readonly #destroyed = new Set<string>();
-  /** `consumer messageId` → how often it was given to a queue. */
+  /** `consumer messageId` → how often its queue took it. */
   readonly #sent = new Map<string, number>();
-  /** Order → version → status. */
-  readonly #history = new Map<string, string[]>();
-  readonly #lowest = new Map<string, number>();
+  /** Message id → how often a queue refused it as the sender's fault. */
+  readonly #refusals = new Map<string, number>();
+  /** Ids of rows that are gone. */
+  readonly #expired = new Set<string>();
   /** Keys of what Powertools calls COMPLETED. */
   readonly #completed = new Set<unknown>();
   /** Bodies that the run itself threw into queues, and whose. */
   readonly poison = new Map<string, string>();
 
-  constructor(cloud: Cloud, workload: Workload) {
+  constructor(cloud: Cloud, workload: Workload, settlesWithin: SettlesWithin) {
     this.#cloud = cloud;
     this.#workload = workload;
-    for (const [sku, units] of workload.stock) this.#lowest.set(sku, units);
+    this.books = new Books(cloud, workload, this.#verdict, settlesWithin);
+    this.outside = new Outside(cloud, workload, this.#verdict);
   }
 
-  #violate(what: string): void {
-    if (this.violations.length < 20) this.violations.push(what);
+  get violations(): string[] {
+    return this.#verdict.violations;
   }
 
   #demand(holds: boolean, what: () => string): void {
-    if (!holds) this.#violate(what());
+    this.#verdict.demand(holds, what);
   }
 
   /** Every change of every table, a transaction's together. */
@@ -94,76 +93,35 @@ export class Auditor {
       .map(({ after }) => after as unknown as OutboxRow);
     for (const row of rows) this.#commit(row);
     for (const change of changes) {
-      if (change.table === 'orders') this.#orderChanged(change, rows);
-      if (change.table === 'inventory') this.#stockChanged(change);
+      if (change.table === 'orders') {
+        this.books.orderChanged(change, rows);
+        const [was, is] = [change.before, change.after] as unknown as (StoredOrder | undefined)[];
+        if (was?.openShard !== undefined && is && is.openShard === undefined) this.outside.closed(is.orderId);
+      }
+      if (change.table === 'inventory') this.books.stockChanged(change);
       if (change.table === 'outbox') this.#rowChanged(change);
       if (change.table === 'idempotency' && change.after?.['status'] === 'COMPLETED') this.#completed.add(change.after['id']);
-      if (change.table === 'notifications') this.#notified(change);
-      if (change.table === 'orderView') this.#viewChanged(change);
+      if (change.table === 'notifications') this.outside.notified(change);
+      if (change.table === 'orderView') this.books.viewChanged(change);
     }
   }
 
   #commit(row: OutboxRow): void {
     const { type, aggregateId, causationId } = JSON.parse(row.body) as Envelope;
     this.#causes.add(causationId);
-    this.#demand(!this.#committed.has(row.messageId), () => `message id ${row.messageId} was used twice`);
-    this.#committed.set(row.messageId, { type, aggregateId, consumers: routeOf(topology, type)?.consumers ?? [] });
-  }
-
-  #orderChanged({ before, after }: Change, rows: readonly OutboxRow[]): void {
-    const [was, is] = [before as Order | undefined, after as Order | undefined];
-    if (!is) return this.#violate(`order ${was!.orderId} was deleted`);
-    const said = rows.filter(
-      ({ aggregateId, body }) => aggregateId === is.orderId && (JSON.parse(body) as Envelope).sequence !== undefined,
-    );
-    if (was?.version === is.version) {
-      const silent = was.status === is.status && was.step === is.step && said.length === 0;
-      return this.#demand(silent, () => `order ${is.orderId} changed without a version`);
-    }
-    this.#demand(
-      is.version === (was?.version ?? 0) + 1,
-      () => `order ${is.orderId} went from version ${was?.version ?? 0} to ${is.version}`,
-    );
-    this.#demand(
-      said.length === 1 && (JSON.parse(said[0]!.body) as Envelope).sequence === is.version,
-      () => `version ${is.version} of order ${is.orderId} came with ${said.length} messages of that sequence`,
-    );
-    this.#demand(
-      !was || was.step !== 'SETTLED',
-      () => `settled order ${is.orderId} (${was!.status}) moved on to ${is.step} (${is.status})`,
-    );
-    const history = this.#history.get(is.orderId) ?? [];
-    history[is.version] = is.status;
-    this.#history.set(is.orderId, history);
-  }
-
-  #stockChanged({ after }: Change): void {
-    const item = after as unknown as StockItem;
-    const sku = item.pk.startsWith('sku#') ? item.pk.slice(4) : undefined;
-    if (sku !== undefined) {
-      const units = this.#workload.stock.get(sku) ?? 0;
-      this.#demand(
-        item.available >= 0 && item.reserved >= 0,
-        () => `stock of ${sku} is negative: ${item.available} available, ${item.reserved} reserved`,
-      );
-      this.#demand(item.available + item.reserved === units, () => `stock of ${sku}: ${item.available} + ${item.reserved} is not ${units}`);
-      this.#lowest.set(sku, Math.min(this.#lowest.get(sku) ?? units, item.available));
-      return;
-    }
-    const reservation = after as unknown as { pk: string; status: string; shortages?: readonly { sku: string; asked: number }[] };
-    for (const { sku: short, asked } of reservation.status === 'REJECTED' ? (reservation.shortages ?? []) : []) {
-      const lowest = this.#lowest.get(short) ?? 0;
-      this.#demand(
-        lowest < asked,
-        () => `${reservation.pk} was refused ${asked} of ${short}, of which there were never less than ${lowest}`,
-      );
-    }
+    // The end of an order is told again when its row is gone before everybody has heard of it.
+    const again = this.#expired.has(row.messageId);
+    this.#demand(again || !this.#committed.has(row.messageId), () => `message id ${row.messageId} was used twice`);
+    const consumers = routeOf(topology, originalOf(type))?.consumers ?? [];
+    this.#committed.set(row.messageId, { type: originalOf(type), aggregateId, consumers });
   }
 
   #rowChanged({ before, after }: Change): void {
+    if (before && !after) this.#expired.add(before['messageId'] as string);
     if (!before || !after) return;
     const row = after as unknown as OutboxRow;
-    if (row.status === 'SENT' && before['status'] !== 'SENT') {
+    const was = before as unknown as OutboxRow;
+    if (row.status === 'SENT' && was.status !== 'SENT') {
       for (const consumer of this.#committed.get(row.messageId)?.consumers ?? []) {
         this.#demand(
           this.#sent.has(`${consumer} ${row.messageId}`),
@@ -171,87 +129,116 @@ export class Auditor {
         );
       }
     }
-    if (row.status === 'DEAD')
+    if (row.status === 'SENDING' && was.status === 'FAILED') {
       this.#demand(
-        (row.attempts ?? 0) >= stageDurations.relay.maxAttempts,
-        () => `row ${row.messageId} is DEAD after ${row.attempts} attempts`,
+        this.#cloud.now >= was.attentionAt! - skewMs,
+        () => `row ${row.messageId} was due at ${was.attentionAt}, and was relayed ${(was.attentionAt! - this.#cloud.now) / 1000} s before`,
       );
-  }
-
-  #notified({ before, after }: Change): void {
-    const record = after as unknown as { orderId: string; outcome: string };
-    this.#demand(!before, () => `order ${record.orderId} was notified twice`);
-    const order = this.#cloud.database.find('orders', { orderId: record.orderId }) as Order | undefined;
-    const expected = `Order${(order?.status ?? 'nothing').toLowerCase()}`;
-    this.#demand(
-      record.outcome.toLowerCase() === expected.toLowerCase(),
-      () => `order ${record.orderId} is ${order?.status}, its notification says ${record.outcome}`,
-    );
-  }
-
-  #viewChanged({ before, after }: Change): void {
-    const [was, is] = [before as View | undefined, after as unknown as View];
-    this.#demand(is.sequence > (was?.sequence ?? 0), () => `view of ${is.orderId} went from ${was?.sequence} to ${is.sequence}`);
-    const status = this.#history.get(is.orderId)?.[is.sequence];
-    this.#demand(status === is.status, () => `view of ${is.orderId} at ${is.sequence} says ${is.status}, the order was ${status}`);
+    }
+    if (row.status === 'DEAD' && was.status !== 'DEAD') {
+      const refusals = this.#refusals.get(row.messageId) ?? 0;
+      const { maxAttempts } = stageDurations.relay;
+      this.#demand(refusals >= maxAttempts, () => `row ${row.messageId} is DEAD after ${refusals} refusals: ${row.lastError}`);
+    }
   }
 
   /** A call that is about to be carried out. */
   called({ name }: Environment, { service, operation }: Site, input: unknown): void {
     if (service !== 'sqs') return;
-    const { QueueUrl, Entries = [] } = input as QueueInput;
-    if (operation === 'SendMessageBatch') {
-      for (const { MessageBody } of Entries) {
-        const { messageId, aggregateId } = JSON.parse(MessageBody) as Envelope;
-        const row = this.#cloud.database.find('outbox', { aggregateId, messageId }) as OutboxRow | undefined;
-        this.#demand(row !== undefined, () => `${name} sends ${messageId}, which nobody committed`);
-        if (row && name === 'outbox-relay') {
-          // SENT: the stream was faster, between the claim and now.
-          this.#demand(
-            row.status === 'SENDING' || row.status === 'SENT',
-            () => `the relay sends ${messageId} without having claimed it (${row.status})`,
-          );
-        }
-        const pair = `${QueueUrl.slice('queue:'.length)} ${messageId}`;
-        const copies = (this.#sent.get(pair) ?? 0) + 1;
-        this.#sent.set(pair, copies);
-        this.#demand(copies <= mostCopies, () => `${pair} was sent ${copies} times: a consumer that comes back meets a stampede`);
-      }
-    }
+    const { QueueUrl, Entries = [], MessageBody = '', MessageAttributes = {} } = input as QueueInput;
+    if (operation === 'SendMessageBatch') for (const entry of Entries) this.#sends(name, QueueUrl, entry.MessageBody);
     if (operation === 'SendMessage') {
-      const { MessageBody = '', MessageAttributes = {} } = input as QueueInput;
       const reason = JSON.parse(MessageAttributes['failure']?.StringValue ?? '{}') as {
         class?: string;
         error?: string;
         fingerprint?: string;
+        firstFailedAt?: number;
       };
       this.#demand(Boolean(reason.class && reason.error && reason.fingerprint), () => `a dead letter of ${name} has no reason`);
       this.#deadLettered.add(`${name} ${idOf(MessageBody)}`);
+      this.#givenUp(name, MessageBody, reason.error);
     }
+  }
+
+  #sends(name: string, url: string, body: string): void {
+    const { messageId, aggregateId } = JSON.parse(body) as Envelope;
+    const row = this.#cloud.database.find('outbox', { aggregateId, messageId }) as OutboxRow | undefined;
+    this.#demand(this.#committed.has(messageId), () => `${name} sends ${messageId} to ${url}, which nobody committed`);
+    // SENT: the stream was faster, between the claim and now.
+    if (row && name === 'outbox-relay')
+      this.#demand(
+        row.status === 'SENDING' || row.status === 'SENT',
+        () => `the relay sends ${messageId} without having claimed it (${row.status})`,
+      );
+  }
+
+  /** A message of a newer version, or of a type that is not known yet, waits for the code that reads it as long as any other failure. */
+  #givenUp(consumer: string, body: string, error: string | undefined): void {
+    if (this.poison.has(body) || !body.startsWith('{')) return;
+    const { messageId, type, version, occurredAt } = JSON.parse(body) as Envelope;
+    if (!this.#committed.has(messageId) || (version === 1 && originalOf(type) === type)) return;
+    const waited = (this.#cloud.now - occurredAt) / 1000;
+    this.#demand(
+      waited >= stageDurations.retry.windowSeconds,
+      () => `${consumer} gave up ${type} version ${version} after ${waited} s, in the middle of a deployment: ${error}`,
+    );
+  }
+
+  sent(url: string, bodies: readonly string[]): void {
+    for (const body of bodies) {
+      const pair = `${url.slice('queue:'.length)} ${idOf(body)}`;
+      const copies = (this.#sent.get(pair) ?? 0) + 1;
+      this.#sent.set(pair, copies);
+      const most = mostCopies + copiesADay * Math.floor((this.#cloud.now - start) / 86_400_000);
+      this.#demand(copies <= most, () => `${pair} was sent ${copies} times: a consumer that comes back meets a stampede`);
+    }
+  }
+
+  refused(bodies: readonly string[]): void {
+    for (const id of bodies.map(idOf)) this.#refusals.set(id, (this.#refusals.get(id) ?? 0) + 1);
   }
 
   /** A log line of a consumer says what became of a message. */
   line({ name }: Environment, level: string, message: string, fields: Fields): void {
     if (message !== 'message') return;
-    const pair = `${name} ${String(fields['messageId'])}`;
+    const messageId = String(fields['messageId']);
+    const pair = `${name} ${messageId}`;
     if (level !== 'info') return void this.#failed.add(pair);
+    const outcome = String(fields['outcome']);
     const wrapped = topology.consumers[name as keyof typeof topology.consumers].idempotent;
-    if (fields['outcome'] === 'duplicate' && wrapped) {
+    if (outcome === 'duplicate' && wrapped) {
       // An environment may die between the last write and its log line.
-      const messageId = String(fields['messageId']);
       const done = this.#causes.has(messageId) || !this.#failed.has(pair) || this.#isLate(messageId);
       const died = done && this.#completed.has(idempotencyKey(name, messageId));
-      this.#demand(
-        this.#handled.has(pair) || died,
-        () => `${name} took ${String(fields['messageId'])} for a duplicate, but never handled it`,
-      );
+      this.#demand(this.#handled.has(pair) || died, () => `${name} took ${messageId} for a duplicate, but never handled it`);
     }
     // Whoever answers or moves an order says that it did only once that is committed.
-    if (wrapped && !/^(duplicate|superseded|ignored)/.test(String(fields['outcome']))) {
-      const outcome = String(fields['outcome']);
-      this.#demand(this.#causes.has(String(fields['messageId'])), () => `${pair} was handled (${outcome}), but nothing of it is committed`);
+    if (wrapped && !/^(duplicate|superseded|ignored)/.test(outcome)) {
+      this.#demand(this.#causes.has(messageId), () => `${pair} was handled (${outcome}), but nothing of it is committed`);
     }
+    if (name === 'order-saga' && outcome.startsWith('ignored')) {
+      const { type, aggregateId } = this.#committed.get(messageId)!;
+      const order = this.#order(aggregateId);
+      this.#demand(order?.step !== awaitedAt[type], () => `order-saga ignored ${type} ${messageId}, which its order waits for`);
+    }
+    if (name === 'order-view') this.#shown(messageId, outcome);
     this.#handled.add(pair);
+  }
+
+  /** The view that heard of a change is at least at that change. */
+  #shown(messageId: string, outcome: string): void {
+    const { aggregateId } = this.#committed.get(messageId)!;
+    const row = this.#cloud.database.find('outbox', { aggregateId, messageId });
+    const order = this.#order(aggregateId);
+    if (!row || !order) return;
+    const { sequence = 0 } = JSON.parse(row['body'] as string) as Envelope;
+    const key = { customerId: order.customerId, placedOrder: viewSortKey(order.placedAt, order.orderId) };
+    const at = Number(this.#cloud.database.find('orderView', key)?.['sequence'] ?? 0);
+    this.#demand(at >= sequence, () => `order-view is done with change ${sequence} of ${aggregateId} (${outcome}), and shows ${at}`);
+  }
+
+  #order(orderId: string): Order | undefined {
+    return this.#cloud.database.find('orders', { orderId }) as Order | undefined;
   }
 
   /** An answer that its order does not wait for needs no commit, and neither does a request that was taken over by its undo. */
@@ -262,8 +249,7 @@ export class Auditor {
       const status = this.#cloud.database.find(effect, { orderId: aggregateId })?.['status'] as string | undefined;
       return status !== undefined && !['CAPTURING', 'ARRANGING'].includes(status);
     }
-    const order = this.#cloud.database.find('orders', { orderId: aggregateId }) as Order | undefined;
-    return awaitedAt[type] !== undefined && order?.step !== awaitedAt[type];
+    return awaitedAt[type] !== undefined && this.#order(aggregateId)?.step !== awaitedAt[type];
   }
 
   received(consumer: string, messages: readonly Message[]): void {
@@ -293,7 +279,7 @@ export class Auditor {
     this.#deadLettered.add(`${consumer} ${idOf(body)}`);
   }
 
-  /** A fault of the run destroyed a message on its way. */
+  /** A fault of the run, or the time that a queue keeps messages, destroyed a message on its way. */
   destroyed(consumer: string, messageId: string): void {
     this.#destroyed.add(`${consumer} ${messageId}`);
   }
@@ -303,83 +289,10 @@ export class Auditor {
     for (const consumer of this.#committed.get(messageId)!.consumers) this.destroyed(consumer, messageId);
   }
 
-  entered({ kind, orderId, amount }: Entry): void {
-    const order = this.#cloud.database.find('orders', { orderId }) as Order | undefined;
-    const of = this.#cloud.providers.books.filter((entry) => entry.orderId === orderId && entry.kind === kind);
-    this.#demand(of.length === 1, () => `order ${orderId}: ${kind} happened ${of.length} times`);
-    if (amount !== undefined)
-      this.#demand(amount === order?.total, () => `order ${orderId}: ${kind} of ${amount}, its total is ${order?.total}`);
-    const undoes = kind === 'refund' ? 'capture' : kind === 'call-off' ? 'shipment' : undefined;
-    if (undoes) {
-      const done = this.#cloud.providers.books.some((entry) => entry.orderId === orderId && entry.kind === undoes);
-      this.#demand(done, () => `order ${orderId}: ${kind} without a ${undoes}`);
-    }
-  }
-
   /** What must have come of it, once nothing happens any more. */
-  audit({ accepted, cancelled }: Promises): void {
-    const { database, providers } = this.#cloud;
-    const orders = database.items('orders') as unknown as (Order & { openShard?: string })[];
-    for (const [orderId, name] of accepted) {
-      const order = orders.find((candidate) => candidate.orderId === orderId);
-      this.#demand(
-        order?.step === 'SETTLED',
-        () => `${name} (${orderId}) was accepted and is ${order ? `${order.status} at ${order.step}` : 'gone'}`,
-      );
-      this.#demand(order?.openShard === undefined, () => `${name} (${orderId}) is settled, but still open`);
-    }
-    this.#demand(orders.length === accepted.size, () => `${accepted.size} orders were accepted, there are ${orders.length}`);
-
-    const has = (kind: Entry['kind'], orderId: string): boolean =>
-      providers.books.some((entry) => entry.kind === kind && entry.orderId === orderId);
-    const held = new Map<string, number>();
-    for (const orderId of cancelled) {
-      const status = orders.find((order) => order.orderId === orderId)?.status;
-      this.#demand(status === 'CANCELLED' || status === 'FAILED', () => `the cancellation of ${orderId} was accepted, and it is ${status}`);
-    }
-    for (const order of orders) {
-      this.#auditEffect('payments', order.orderId, has('capture', order.orderId), has('refund', order.orderId));
-      this.#auditEffect('shipments', order.orderId, has('shipment', order.orderId), has('call-off', order.orderId));
-      const paid = has('capture', order.orderId) && !has('refund', order.orderId);
-      const shipped = has('shipment', order.orderId) && !has('call-off', order.orderId);
-      const confirmed = order.status === 'CONFIRMED';
-      this.#demand(paid === confirmed, () => `order ${order.orderId} is ${order.status}, and it is ${paid ? '' : 'not '}paid`);
-      this.#demand(shipped === confirmed, () => `order ${order.orderId} is ${order.status}, and it is ${shipped ? '' : 'not '}shipped`);
-      for (const { sku, qty } of confirmed ? order.items : []) held.set(sku, (held.get(sku) ?? 0) + qty);
-      const key = { customerId: order.customerId, placedOrder: viewSortKey(order.placedAt, order.orderId) };
-      const view = database.find('orderView', key) as View | undefined;
-      const agrees = view?.sequence === order.version && view.status === order.status && view.total === order.total;
-      this.#demand(
-        agrees,
-        () => `order ${order.orderId} is ${order.status} at ${order.version}, its view ${view?.status} at ${view?.sequence}`,
-      );
-      this.#demand(
-        database.find('notifications', { orderId: order.orderId }) !== undefined,
-        () => `nobody was told that order ${order.orderId} is ${order.status}`,
-      );
-    }
-    this.#demand(database.items('orderView').length === orders.length, () => 'the read model has items without an order');
-    for (const sku of this.#workload.stock.keys()) {
-      const stock = database.find('inventory', { pk: inventoryKey.stock(sku) }) as unknown as StockItem;
-      this.#demand(
-        stock.reserved === (held.get(sku) ?? 0),
-        () => `${stock.reserved} of ${sku} are reserved, confirmed orders hold ${held.get(sku) ?? 0}`,
-      );
-    }
-    this.#auditMessages();
-  }
-
-  /** What our record of an effect says, against what the provider's books say. */
-  #auditEffect(table: 'payments' | 'shipments', orderId: string, done: boolean, undone: boolean): void {
-    const status = this.#cloud.database.find(table, { orderId })?.['status'];
-    const expected = undone ? ['REFUNDED', 'CALLED_OFF'] : done ? ['CAPTURED', 'ARRANGED'] : [undefined, 'DECLINED', 'REJECTED', 'VOIDED'];
-    this.#demand(
-      expected.includes(status as string),
-      () => `${table}: ${orderId} is ${String(status)}, the provider did ${done ? 'it' : 'nothing'}${undone ? ' and undid it' : ''}`,
-    );
-  }
-
-  #auditMessages(): void {
+  audit(promises: Promises): void {
+    this.books.audit(promises);
+    this.outside.audit(promises);
     for (const [messageId, { type, consumers: of }] of this.#committed) {
       for (const consumer of of) {
         const pair = `${consumer} ${messageId}`;
@@ -396,18 +309,29 @@ export class Auditor {
     }
   }
 
+  /** Without faults nothing is given up, and every order ends as it should. */
+  auditFaultless(promises: Promises): void {
+    const outcomes = this.outcomes(promises);
+    for (const { name, expected, refusable } of this.#workload.orders) {
+      const outcome = outcomes.get(name);
+      if (expected !== 'contended' && !(refusable && outcome === undefined))
+        this.#demand(outcome === expected, () => `without any fault ${name} ends ${outcome}, not ${expected}`);
+    }
+    for (const pair of this.#deadLettered) this.#verdict.violate(`without any fault there is a dead letter: ${pair}`);
+  }
+
   /** The end that each planned order had: its failure code, or its status. */
   outcomes({ accepted }: Promises): Map<string, string> {
     const outcomes = new Map<string, string>();
     for (const [orderId, name] of accepted) {
-      const order = this.#cloud.database.find('orders', { orderId }) as Order | undefined;
+      const order = this.#order(orderId);
       outcomes.set(name, order?.failure?.code && order.status === 'FAILED' ? order.failure.code : (order?.status ?? 'gone'));
     }
     return outcomes;
   }
 
   /** The end of a run against that of the same workload without faults. Who of those that compete for one unit gets it is anyone's. */
-  compare(promises: Promises, faultless: ReadonlyMap<string, string>): Ends {
+  compare(promises: Promises, faultless: ReadonlyMap<string, string>, disturbedMs: number): Ends {
     const outcomes = this.outcomes(promises);
     const ends: Ends = { cancelled: 0, timedOut: 0, same: 0 };
     let contended = 0;
@@ -416,7 +340,13 @@ export class Auditor {
       const outcome = outcomes.get(name);
       const stopped = outcome === 'CANCELLED' || outcome === 'TIMED_OUT';
       if (outcome === 'CANCELLED') ends.cancelled++;
-      if (outcome === 'TIMED_OUT') ends.timedOut++;
+      if (outcome === 'TIMED_OUT') {
+        ends.timedOut++;
+        this.#demand(
+          disturbedMs > shortestExcuseMs,
+          () => `${name} was given up, though nothing was disturbed for longer than ${disturbedMs / 60_000} minutes`,
+        );
+      }
       if (expected === 'contended') {
         if (stopped) free = false;
         else if (outcome === 'CONFIRMED') contended++;

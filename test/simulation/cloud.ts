@@ -1,4 +1,3 @@
-import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import type { Context } from 'aws-lambda';
 import { tables } from '../../lambdas/contract/tables.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
@@ -7,6 +6,7 @@ import { visibilityTimeoutSeconds } from '../../lambdas/contract/core/durations.
 import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
 import { injectedFaults } from '../../lambdas/kit/faults.ts';
 import { idSource, type World } from '../../lambdas/kit/world.ts';
+import { applies, named, outcomeOf, refusalOf, unavailable, type Site } from './calls.ts';
 import {
   consumers,
   createFunction,
@@ -18,9 +18,12 @@ import {
   type SimulatedFunction,
 } from './environments.ts';
 import type { CallFault, Faults } from './faults.ts';
+import { patienceOf } from './globals.ts';
+import { Mailer } from './mailer.ts';
 import { MemoryDatabase, type Call } from './memory/database.ts';
 import { databasePorts } from './memory/ports.ts';
-import { MemoryQueues, queuePort, type QueueCall } from './memory/queues.ts';
+import { MemoryQueues, queuePort, type Message, type QueueCall } from './memory/queues.ts';
+import { Outages, type OutageMode } from './outages.ts';
 import { Providers } from './providers.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
@@ -33,18 +36,19 @@ export interface Environment {
   readonly id: string;
   readonly name: SimulatedFunction;
   readonly handler: Handler;
+  /** What its clock said last. */
+  shownMs: number;
   /** How far its clock is off, in milliseconds. */
   skewMs: number;
   alive: boolean;
   busy: boolean;
+  /** Of the invocation that is going on, or the last: its id, how many of its calls went wrong, and how many were given up without an answer. */
+  requestId: string;
+  troubles: number;
+  unanswered: number;
 }
 
-/** What a call was, for crash points and traces. */
-export interface Site {
-  readonly service: 'dynamodb' | 'sqs' | 'http';
-  readonly operation: string;
-  readonly target: string;
-}
+export type { Site };
 
 export type Outcome = { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: string };
 
@@ -57,11 +61,22 @@ export interface Sabotage {
   readonly wrap?: (name: SimulatedFunction, connections: QueueConnections, cloud: Cloud) => QueueConnections;
   /** Another way to call a provider. */
   readonly fetch?: (url: string, init: RequestInit, next: Fetch) => Promise<Response>;
+  /** How long a client of AWS waits for an answer. */
+  readonly requestTimeoutMs?: number;
 }
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** Clients of AWS give a call up after this (lambdas/kit/aws.ts), and whoever called decides again. */
+const requestTimeoutMs = 2000;
+
 export interface Observer {
+  /** What a queue has taken. */
+  sent(url: string, bodies: readonly string[]): void;
+  /** What a queue has refused as the sender's fault. */
+  refused(bodies: readonly string[]): void;
+  /** A call of it went wrong, or it ended in the middle. */
+  troubled(environment: Environment): void;
   line(environment: Environment, level: 'info' | 'warn' | 'error', message: string, fields: Fields): void;
   /** Before each call is carried out, with what it asks. */
   call(environment: Environment, site: Site, input: unknown): void;
@@ -77,6 +92,8 @@ export class Cloud {
   readonly database: MemoryDatabase;
   readonly queues: MemoryQueues;
   readonly providers: Providers;
+  readonly mailer = new Mailer();
+  readonly outages: Outages;
   readonly faults: Faults;
   readonly random: Random;
   readonly #latency: Random;
@@ -84,16 +101,25 @@ export class Cloud {
   readonly #observer: Observer;
   readonly #sabotage: Sabotage | undefined;
   #made = 0;
+  #invocations = 0;
   #running: Environment | undefined;
   busy = 0;
-  /** Until when calls to the providers fail. */
-  providersDownUntil = 0;
+  /** Queues that lose what they take next, by the fault that makes them. */
+  readonly losing = new Map<string, 'message-lost'>();
+  onLost: (url: string, message: Message) => void = () => undefined;
+  /** Rewrites what senders of newer code say. */
+  say: ((body: string) => string) | undefined;
+  /** Whether all code is the newer one. */
+  deployed = false;
+  /** Whose call is being carried out, and which of its invocations made it. */
+  caller: Pick<Environment, 'name' | 'requestId'> | undefined;
 
   constructor(seed: number, faults: Faults, observer: Observer, sabotage?: Sabotage) {
     const now = (): number => this.scheduler.now;
     this.database = new MemoryDatabase(tables, now);
     this.queues = new MemoryQueues(now);
     this.providers = new Providers(now);
+    this.outages = new Outages(now);
     this.faults = faults;
     this.random = new Random(seed, 4);
     this.#latency = new Random(seed, 5);
@@ -116,7 +142,15 @@ export class Cloud {
 
   /** What `Date.now()` says to the code that runs now: the clock of its environment. */
   get apparentNow(): number {
-    return this.scheduler.now + (this.#running?.skewMs ?? 0);
+    return this.#running ? this.#clockOf(this.#running) : this.scheduler.now;
+  }
+
+  /** An environment's clock: off by its skew, and with `clock-ticks` a millisecond later now and then when it is asked twice. */
+  #clockOf(environment: Environment): number {
+    const now = this.scheduler.now + environment.skewMs;
+    if (!this.faults.plan.kinds.has('clock-ticks')) return now;
+    environment.shownMs = Math.max(now, environment.shownMs) + (this.random.chance(0.3) ? 1 : 0);
+    return environment.shownMs;
   }
 
   /** Lets one entry of the schedule happen, and whatever it resumes run until it waits again. False when nothing is left. */
@@ -138,6 +172,9 @@ export class Cloud {
   invoke(name: SimulatedFunction, event: unknown, done: (outcome: Outcome, environment: Environment) => void): void {
     const environment = this.environmentsOf(name).find(({ busy }) => !busy) ?? this.#create(name);
     environment.busy = true;
+    environment.requestId = `${environment.id}/${++this.#invocations}`;
+    environment.troubles = 0;
+    environment.unanswered = 0;
     this.busy++;
     const endsAt = this.now + timeoutMs(name);
     let finished = false;
@@ -151,7 +188,7 @@ export class Cloud {
     this.#ends.set(environment, finish);
     const context = {
       functionName: name,
-      awsRequestId: `${environment.id}/${this.now}`,
+      awsRequestId: environment.requestId,
       getRemainingTimeInMillis: () => endsAt - this.now,
     } as unknown as Context;
     this.scheduler.at(endsAt, () => {
@@ -170,6 +207,7 @@ export class Cloud {
   /** Ends an environment, as a crash or a time-out does: what it waited for never comes. */
   kill(environment: Environment, why: string): void {
     environment.alive = false;
+    this.#observer.troubled(environment);
     const all = this.#environments.get(environment.name)!;
     all.splice(all.indexOf(environment), 1);
     const finish = this.#ends.get(environment);
@@ -187,19 +225,29 @@ export class Cloud {
     const environment = this.#running;
     if (!environment) throw new Error('fetch outside of a function');
     const method = init.method ?? 'GET';
-    const site: Site = { service: 'http', operation: method, target: new URL(url).pathname.replaceAll(/ord_\w+/g, '{id}') };
+    const { host, pathname } = new URL(url);
+    const mail = host.startsWith('email.');
+    const site: Site = {
+      service: 'http',
+      operation: method,
+      target: pathname.replaceAll(/ord_\w+/g, '{id}'),
+      needs: [mail ? 'mailer' : 'providers'],
+    };
     const body: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : undefined;
-    const answer = await this.#call(environment, site, { url, body }, () =>
-      this.providers.handle(method, url, init.headers as Record<string, string>, body),
+    const patienceMs = patienceOf(init.signal);
+    const answer = await this.#call({ environment, site, input: { url, body }, patienceMs }, () =>
+      mail ? this.mailer.handle(body) : this.providers.handle(method, url, init.headers as Record<string, string>, body),
     );
-    return { status: answer.status, text: () => Promise.resolve(JSON.stringify(answer.body)) } as unknown as Response;
+    const ok = answer.status >= 200 && answer.status < 300;
+    const headers = new Headers(mail && !ok ? { 'x-amzn-errortype': 'MessageRejected' } : {});
+    return { ok, status: answer.status, headers, text: () => Promise.resolve(JSON.stringify(answer.body)) } as unknown as Response;
   }
 
   #create(name: SimulatedFunction): Environment {
     const id = `${name}#${++this.#made}`;
     const holder: { environment?: Environment } = {};
     const own = (): Environment => holder.environment!;
-    const now = (): number => this.now + own().skewMs;
+    const now = (): number => this.#clockOf(own());
     const line = (level: 'info' | 'warn' | 'error') => (message: string, fields: Fields) => {
       if (own().alive) this.#observer.line(own(), level, message, fields);
     };
@@ -227,7 +275,18 @@ export class Cloud {
       queues: queuePort((call) => this.#queueCall(own(), call)),
     };
     const wrapped = this.#sabotage?.wrap?.(name, connections, this) ?? connections;
-    const environment: Environment = { id, name, handler: createFunction(name, wrapped), skewMs: 0, alive: true, busy: false };
+    const environment: Environment = {
+      id,
+      name,
+      handler: createFunction(name, wrapped),
+      shownMs: 0,
+      skewMs: 0,
+      alive: true,
+      busy: false,
+      requestId: '',
+      troubles: 0,
+      unanswered: 0,
+    };
     holder.environment = environment;
     const all = this.#environments.get(name);
     if (all) all.push(environment);
@@ -237,90 +296,142 @@ export class Cloud {
   }
 
   #databaseCall(environment: Environment, call: Call): Promise<Record<string, unknown>> {
-    const items = call.input.TransactItems;
-    const names = items?.map((item) => Object.values(item)[0]!.TableName) ?? [
-      call.input.TableName + (call.input.IndexName ? `/${call.input.IndexName}` : ''),
-    ];
-    const site: Site = { service: 'dynamodb', operation: call.operation, target: [...new Set(names)].join('+') };
-    return this.#call(environment, site, call.input, () => this.database.execute(call));
+    const { TransactItems: items, TableName: table, IndexName: index } = call.input;
+    const needs = items ? [...new Set(items.map((item) => Object.values(item)[0]!.TableName))] : [table];
+    const target = needs.join('+') + (index === undefined ? '' : `/${index}`);
+    const site: Site = { service: 'dynamodb', operation: call.operation, target, needs };
+    return this.#call({ environment, site, input: call.input, patienceMs: this.#patienceMs }, () => {
+      const reads = call.operation === 'GetItem' || call.operation === 'Query';
+      const stale = reads && !call.input.ConsistentRead && this.faults.plan.kinds.has('stale-read') && this.random.chance(0.5);
+      if (!stale) return this.database.execute(items && this.say ? this.#saidAnew(call) : call);
+      const seen = this.database.execute(call, this.random.int(1, 3000));
+      if (index === undefined) this.faults.strike('stale-read', `${environment.id} ${target}`);
+      return seen;
+    });
+  }
+
+  #saidAnew(call: Call): Call {
+    const TransactItems = call.input.TransactItems!.map((item) => {
+      const row = item.Put?.TableName === 'outbox' ? item.Put.Item! : undefined;
+      return row ? { Put: { ...item.Put!, Item: { ...row, body: this.say!(row['body'] as string) } } } : item;
+    });
+    return { ...call, input: { ...call.input, TransactItems } };
+  }
+
+  /** A queue that is losing what it takes loses it now. */
+  #lose(url: string): void {
+    const fault = this.losing.get(url);
+    if (!fault) return;
+    this.losing.delete(url);
+    this.faults.strike(fault, url);
+    for (const message of this.queues.purge(url)) this.onLost(url, message);
   }
 
   #queueCall(environment: Environment, call: QueueCall): Promise<Record<string, unknown>> {
-    const site: Site = { service: 'sqs', operation: call.operation, target: call.input.QueueUrl };
-    return this.#call(environment, site, call.input, (fault) => {
-      if (fault !== 'partial-batch' || !call.input.Entries) return this.queues.execute(call);
-      const refused = call.input.Entries.filter(() => this.random.chance(0.5));
-      const Entries = call.input.Entries.filter((entry) => !refused.includes(entry));
-      const answer = Entries.length > 0 ? this.queues.execute({ ...call, input: { ...call.input, Entries } }) : {};
-      const Failed = refused.map(({ Id }) => ({ Id, SenderFault: true, Code: 'Refused', Message: 'a fault' }));
+    const { QueueUrl: url, Entries } = call.input;
+    const site: Site = { service: 'sqs', operation: call.operation, target: url, needs: [url] };
+    return this.#call({ environment, site, input: call.input, patienceMs: this.#patienceMs }, (fault) => {
+      if (call.operation !== 'SendMessageBatch' || !Entries) return this.queues.execute(call);
+      const down = fault === 'refuses';
+      const refused = down ? Entries : fault === 'partial-batch' ? Entries.filter(() => this.random.chance(0.5)) : [];
+      const taken = Entries.filter((entry) => !refused.includes(entry));
+      const answer = taken.length > 0 ? this.queues.execute({ ...call, input: { ...call.input, Entries: taken } }) : {};
+      const bodies = (entries: typeof Entries): string[] => entries.map(({ MessageBody }) => MessageBody);
+      this.#observer.sent(url, bodies(taken));
+      this.#lose(url);
+      if (refused.length === 0) return answer;
+      const SenderFault = !down && this.random.chance(0.5);
+      if (SenderFault) this.#observer.refused(bodies(refused));
+      const Failed = refused.map(({ Id }) => ({ Id, SenderFault, Code: SenderFault ? 'Refused' : 'InternalError', Message: 'a fault' }));
       return { ...answer, Failed: [...((answer['Failed'] as unknown[]) ?? []), ...Failed] };
     });
   }
 
-  /** One call to the outside: it takes a while, and may fail, be lost on the way there or back, or be the last thing its environment does. */
-  #call<Result>(environment: Environment, site: Site, input: unknown, perform: (fault: CallFault | undefined) => Result): Promise<Result> {
+  get #patienceMs(): number {
+    return this.#sabotage?.requestTimeoutMs ?? requestTimeoutMs;
+  }
+
+  /**
+   * One call to the outside: it takes a while, and may fail, be lost on the way there or back, never be answered, or be the last thing its
+   * environment does. What is under way when its caller gives it up still arrives.
+   */
+  #call<Result>(
+    { environment, site, input, patienceMs }: Outgoing,
+    perform: (fault: CallFault | OutageMode | undefined) => Result,
+  ): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const fault = this.faults.forCall(site.service, `${environment.name} ${site.operation} ${site.target}`, this.now);
-      const latencyMs = this.#latency.int(1, 25) + (fault === 'slow-call' ? this.#latency.int(1, 30) * 1000 : 0);
+      const where = `${environment.name} ${site.operation} ${site.target}`;
+      const fault = this.faults.forCall(site.service, where, this.now);
+      const strike = fault && applies(fault, site) ? fault : undefined;
+      const takesMs = this.#latency.int(1, 25) + (strike === 'slow-call' ? this.#latency.int(1, 30) * 1000 : 0);
+      const late = takesMs > patienceMs;
+      // What a provider is asked it has by the time that it can have been given up: that much its contract promises.
+      const latencyMs = site.service === 'http' ? Math.min(takesMs, patienceMs) : takesMs;
+      const settle = (afterMs: number, run: () => void): void =>
+        this.scheduler.after(afterMs, () => {
+          if (environment.alive) this.#resume(environment, run);
+        });
+      const giveUp = (afterMs: number): void => {
+        environment.unanswered++;
+        environment.troubles++;
+        this.#observer.troubled(environment);
+        if (afterMs < Infinity) settle(afterMs, () => reject(named('TimeoutError', 'no answer')));
+      };
+      const caller = { name: environment.name, requestId: environment.requestId };
+      const carryOut = (how: CallFault | OutageMode | undefined): Result => {
+        this.#observer.call(environment, site, input);
+        this.caller = caller;
+        try {
+          return perform(how);
+        } finally {
+          this.caller = undefined;
+        }
+      };
+      if (late) giveUp(patienceMs);
       this.scheduler.after(latencyMs, () => {
-        if (!environment.alive) return;
-        const strike = fault && this.#applies(fault, site) ? fault : undefined;
+        if (!environment.alive && !late) return;
         if (strike) this.faults.strike(strike, `${environment.id} ${site.operation} ${site.target}`);
+        const down = this.outages.among(site.needs);
+        if (strike || down) {
+          environment.troubles++;
+          this.#observer.troubled(environment);
+        }
         if (strike === 'crash-before') {
           this.#observer.crash(environment, site, 'before');
           return this.kill(environment, 'crashed');
         }
-        this.#observer.call(environment, site, input);
-        const refusal = strike && this.#refusal(strike, input);
-        const down = site.service === 'http' && this.now < this.providersDownUntil;
-        let settle: () => void;
+        if (strike === 'hang-before') return giveUp(patienceMs - latencyMs);
+        if (down === 'hangs') return giveUp(patienceMs - latencyMs);
+        let answer: () => void;
         try {
+          const refusal = strike && refusalOf(strike, input, this.random);
           if (refusal) throw refusal;
-          if (down) throw named('TypeError', 'fetch failed');
+          if (down && !(down === 'refuses' && site.operation === 'SendMessageBatch')) throw unavailable(site);
           if (strike === 'provider-pending') this.#delayProvider(input);
-          const result = perform(strike);
-          const lost = strike !== undefined && strike.endsWith('-answer-lost');
-          settle = lost ? () => reject(named('TimeoutError', 'the answer was lost')) : () => resolve(result);
+          const result = carryOut(down ?? strike);
+          if (strike === 'hang-after') return giveUp(patienceMs - latencyMs);
+          if (strike === 'sdk-retry') {
+            // The first answer was lost inside the client, which asks again by itself and tells nobody.
+            return this.scheduler.after(this.#latency.int(10, 300), () => {
+              if (!environment.alive) return;
+              this.#resume(
+                environment,
+                outcomeOf(() => carryOut(undefined), resolve, reject),
+              );
+            });
+          }
+          if (strike === 'in-progress') throw named('TransactionInProgressException', 'a fault');
+          answer = strike?.endsWith('-answer-lost') ? () => reject(named('TimeoutError', 'the answer was lost')) : () => resolve(result);
         } catch (error) {
-          settle = () => reject(error as Error);
+          answer = () => reject(error as Error);
         }
         if (strike === 'crash-after') {
           this.#observer.crash(environment, site, 'after');
           return this.kill(environment, 'crashed');
         }
-        this.#resume(environment, settle);
+        if (!late) this.#resume(environment, answer);
       });
     });
-  }
-
-  #applies(fault: CallFault, { operation }: Site): boolean {
-    if (fault === 'conflict') return operation !== 'GetItem' && operation !== 'Query';
-    if (fault === 'partial-batch') return operation === 'SendMessageBatch';
-    if (fault === 'provider-pending') return operation === 'POST';
-    return true;
-  }
-
-  #refusal(fault: CallFault, input: unknown): Error | undefined {
-    const items = (input as { TransactItems?: readonly unknown[] }).TransactItems;
-    const cancelled = (Code: string): Error => {
-      const victim = this.random.int(0, items!.length - 1);
-      const CancellationReasons = items!.map((_, i) => ({ Code: i === victim ? Code : 'None' }));
-      return new TransactionCanceledException({ $metadata: {}, message: `Transaction cancelled [${Code}]`, CancellationReasons });
-    };
-    switch (fault) {
-      case 'throttled':
-        return items ? cancelled('ThrottlingError') : named('ProvisionedThroughputExceededException', 'throttled');
-      case 'conflict':
-        return items ? cancelled('TransactionConflict') : named('TransactionConflictException', 'a transaction is ongoing');
-      case 'database-error':
-        return named('InternalServerError', 'a fault');
-      case 'queue-down':
-        return named('ServiceUnavailable', 'a fault');
-      case 'provider-error':
-        return named('TypeError', 'fetch failed');
-      default:
-        return undefined;
-    }
   }
 
   #delayProvider(input: unknown): void {
@@ -345,6 +456,10 @@ export class Cloud {
   }
 }
 
-function named(name: string, message: string): Error {
-  return Object.assign(new Error(message), { name });
+interface Outgoing {
+  readonly environment: Environment;
+  readonly site: Site;
+  readonly input: unknown;
+  /** When the caller gives it up, in milliseconds. */
+  readonly patienceMs: number;
 }

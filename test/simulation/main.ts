@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readArguments, UsageProblem, wholeNumber } from '../../cli/arguments.ts';
 import './globals.ts';
 import { addCoverage, commonSites, gapsOf, noCoverage, possiblePairs } from './coverage.ts';
-import { faultKinds } from './faults.ts';
+import { faultKinds, features } from './faults.ts';
 import { replay } from './replay.ts';
 import { sabotages } from './sabotages.ts';
 import { fewestFaults } from './simulation.ts';
@@ -17,7 +17,7 @@ const usage = `npm run simulate -- [options]
   --seed <s>          the first of them                                (default 1)
   --fresh <n>         as many more, from a random one on               (default 0)
   --trace             replay one seed and print what happened
-  --without <kinds>   leave fault kinds out, separated by commas
+  --without <kinds>   leave fault kinds or features out, separated by commas
   --sabotage <name>   break the product first: a name, or "all"; stops at the first seed that finds it out
   --recorded          replay each sabotage from the seed on record only
   --whole             fail unless every fault, pair and crash point was seen
@@ -25,6 +25,7 @@ const usage = `npm run simulate -- [options]
   --help
 
 faults:    ${faultKinds.join(', ')}
+features:  ${features.join(', ')}
 sabotages: ${sabotages.map(({ name }) => name).join(', ')}`;
 
 const options = {
@@ -41,7 +42,7 @@ const options = {
 const { from, runs, fresh, without, ...values } = readArguments({ usage, options }, (given) => {
   const kinds = given.without.split(',').filter(Boolean);
   for (const kind of kinds)
-    if (!(faultKinds as readonly string[]).includes(kind)) throw new UsageProblem(`--without ${kind}: no such fault`);
+    if (![...faultKinds, ...features].some((known) => known === kind)) throw new UsageProblem(`--without ${kind}: no such fault`);
   if (given.sabotage !== undefined && !['all', ...sabotages.map(({ name }) => name)].includes(given.sabotage))
     throw new UsageProblem(`--sabotage ${given.sabotage}: no such sabotage`);
   return {

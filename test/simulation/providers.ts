@@ -1,4 +1,6 @@
 import type { World } from '../../lambdas/kit/world.ts';
+import { stageDurations } from './environments.ts';
+import { malformedPostalCode, malformedToken } from './workload.ts';
 
 /** Something that a provider did, once, in its own books. */
 export interface Entry {
@@ -13,11 +15,11 @@ interface Answer {
   readonly body: unknown;
 }
 
-/** Providers forget an idempotency key after a day: the same call under a new key, or after that, is a new call. */
-const keyLifeMs = 24 * 3_600_000;
+/** Providers forget an idempotency key as soon as their contract lets them: the same call under a new key, or after that, is a new call. */
+const keyLifeMs = stageDurations.providerKeySeconds * 1000;
 
 /**
- * A payment gateway and a carrier as docs/providers.md describes them: they honour idempotency keys, forget them after a day, and do
+ * A payment gateway and a carrier as docs/providers.md describes them: they honour idempotency keys for as long as they must, and do
  * again what they are asked again. Their books are what the auditor believes, whatever our tables say.
  */
 export class Providers {
@@ -59,6 +61,7 @@ export class Providers {
       return ok({ outcome: 'refunded' });
     }
     if (this.#undecided(orderId)) return ok({ outcome: 'pending' });
+    if (body.token === malformedToken) return { status: 400, body: { message: 'this token is malformed' } };
     if (body.token === 'tok_declined') return this.#refuse(orderId, { outcome: 'declined', reason: 'card declined' });
     const reference = `charge-${this.books.length}`;
     this.#enter({ kind: 'capture', orderId, amount, reference });
@@ -74,6 +77,7 @@ export class Providers {
       return ok({ outcome: 'cancelled' });
     }
     if (this.#undecided(`ship ${body.orderId}`)) return ok({ outcome: 'pending' });
+    if (body.shipTo?.postalCode === malformedPostalCode) return { status: 422, body: { message: 'no such postal code' } };
     if (body.shipTo?.postalCode === '00000') return this.#refuse(body.orderId, { outcome: 'rejected', reason: 'undeliverable' });
     const trackingId = `parcel-${this.books.length}`;
     this.#enter({ kind: 'shipment', orderId: body.orderId, reference: trackingId });

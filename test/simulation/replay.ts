@@ -1,5 +1,5 @@
 import type { Sabotage } from './cloud.ts';
-import { faultKinds } from './faults.ts';
+import { faultKinds, features } from './faults.ts';
 import { runSeed } from './simulation.ts';
 
 interface ReplayOptions {
@@ -15,7 +15,7 @@ const mostLines = 80;
 export async function replay(seed: number, { without, sabotage, shrink }: ReplayOptions): Promise<boolean> {
   let left = [...without];
   if (shrink) {
-    for (const kind of faultKinds) {
+    for (const kind of [...faultKinds, ...features]) {
       const fewer = [...left, kind];
       if ((await runSeed(seed, { without: new Set(fewer), sabotage })).violations.length > 0) left = fewer;
     }

@@ -3,74 +3,20 @@ import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
 import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
 import type { Sabotage } from './cloud.ts';
+import {
+  everywhere,
+  intercept,
+  only,
+  onTransaction,
+  onWrite,
+  reasonsOf,
+  sagaFunctions,
+  tableOf,
+  unconditioned,
+  withoutCondition,
+} from './interception.ts';
 import type { Input, TransactItem } from './memory/database.ts';
-import type { QueueInput } from './memory/queues.ts';
-
-type Answer = Record<string, unknown>;
-type Next = (input: Input) => Promise<Answer>;
-type QueueNext = (input: QueueInput) => Promise<Answer>;
-
-interface Interception {
-  /** Gets each command to DynamoDB by name. */
-  readonly database?: (command: string, input: Input, next: Next) => Promise<Answer>;
-  /** Gets each command of Powertools by name. */
-  readonly powertools?: (command: string, input: Input, next: Next) => Promise<Answer>;
-  readonly queues?: (command: string, input: QueueInput, next: QueueNext) => Promise<Answer>;
-}
-
-/** Connections whose commands pass through an interception first. */
-function intercept(connections: QueueConnections, { database, powertools, queues }: Interception): QueueConnections {
-  const through = <Port extends object>(
-    port: Port,
-    handle: ((command: string, input: never, next: never) => Promise<Answer>) | undefined,
-  ): Port => {
-    if (!handle) return port;
-    const send = (command: { input: unknown }): Promise<Answer> => {
-      const Command = command.constructor as new (input: unknown) => unknown;
-      const next = (input: unknown): Promise<Answer> => (port as { send(command: unknown): Promise<Answer> }).send(new Command(input));
-      return handle(command.constructor.name, command.input as never, next as never);
-    };
-    return { ...port, send };
-  };
-  return {
-    ...connections,
-    database: through(connections.database, database),
-    client: through(connections.client, powertools),
-    queues: through(connections.queues, queues),
-  };
-}
-
-/** Intercepts transactions only: gets their items. */
-const onTransaction =
-  (
-    handle: (items: readonly TransactItem[], next: (items: readonly TransactItem[]) => Promise<Answer>) => Promise<Answer>,
-  ): Interception['database'] =>
-  (command, input, next) =>
-    command === 'TransactWriteCommand' ? handle(input.TransactItems!, (items) => next({ ...input, TransactItems: items })) : next(input);
-
-/** Changes each write of each transaction. */
-const onWrite = (change: (item: TransactItem) => TransactItem | undefined): Interception['database'] =>
-  onTransaction((items, next) => next(items.flatMap((item) => change(item) ?? [])));
-
-const tableOf = (item: TransactItem): string => Object.values(item)[0]!.TableName;
-const withoutCondition = (item: TransactItem): TransactItem => {
-  const [kind, write] = Object.entries(item)[0]!;
-  const { ConditionExpression: _, ReturnValuesOnConditionCheckFailure: __, ...rest } = write;
-  return { [kind]: rest };
-};
-const unconditioned = (table: string, condition: string): Interception['database'] =>
-  onWrite((item) => (tableOf(item) === table && Object.values(item)[0]!.ConditionExpression === condition ? withoutCondition(item) : item));
-const reasonsOf = (error: unknown): string[] =>
-  ((error as { CancellationReasons?: { Code: string }[] }).CancellationReasons ?? []).map(({ Code }) => Code);
-const everywhere =
-  (interception: Interception): Sabotage['wrap'] =>
-  (_name, connections) =>
-    intercept(connections, interception);
-const only =
-  (functions: readonly string[], interception: Interception): Sabotage['wrap'] =>
-  (name, connections) =>
-    functions.includes(name) ? intercept(connections, interception) : connections;
-const sagaFunctions = ['order-saga', 'order-cancel', 'order-sweep'];
+import { relapses } from './relapses.ts';
 
 /**
  * Mistakes that the machinery exists to prevent. Each is made here, outside of the product, by a wrapped port; for each the simulation must
@@ -332,6 +278,7 @@ export const sabotages: readonly Sabotage[] = [
       database: onTransaction((items, next) => (items.every((item) => tableOf(item) === 'outbox') ? Promise.resolve({}) : next(items))),
     }),
   },
+  ...relapses,
 ];
 
 /** What Powertools writes when a handler is done. */

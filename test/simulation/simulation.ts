@@ -1,18 +1,19 @@
-import { encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
 import { attentionShards } from '../../lambdas/contract/core/tables.ts';
 import { inventoryKey, openShardName, openShards } from '../../lambdas/contract/tables.ts';
-import { groupIdOf, orderIdOf, orderSteps, type OrderStep } from '../../lambdas/contract/order.ts';
+import type { OrderStep } from '../../lambdas/contract/order.ts';
+import type { SettlesWithin } from './audit/books.ts';
 import { Auditor, idOf, type Ends } from './auditor.ts';
 import { Cloud, start, type Environment, type Observer, type Sabotage, type Site } from './cloud.ts';
 import { addTo, noCoverage, pairKey, siteKey, type Coverage } from './coverage.ts';
-import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
-import { Faults, noFaults, planFaults, type FaultPlan, type TimedFault } from './faults.ts';
+import { Disturbances } from './disturbances.ts';
+import { consumers } from './environments.ts';
+import { Faults, noFaults, planFaults, profileOf, type FaultPlan } from './faults.ts';
 import { setGlobalWorld } from './globals.ts';
 import type { Change, Input } from './memory/database.ts';
 import type { Message } from './memory/queues.ts';
-import { Random } from './random.ts';
+import { People } from './people.ts';
 import { QueueSource, StreamSource } from './sources.ts';
-import { planWorkload, type PlannedOrder, type Workload } from './workload.ts';
+import { planWorkload, type Workload } from './workload.ts';
 
 export interface RunOptions {
   /** Fault kinds that are left out. */
@@ -42,47 +43,54 @@ const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 /** A run that is not quiet after this is not going to be. */
-const patienceMs = 45 * day;
-const mostSteps = 400_000;
+const patienceMs = 75 * day;
+const mostSteps = 1_500_000;
 const longestTickMs = 30 * minute;
+/** In an outage of weeks nobody waits for the half hour. */
+const longestTickOfWeeksMs = 6 * hour;
+const expiresEveryMs = 12 * hour;
 /** A run that chance spared gets old messages once more. */
 export const fewestFaults = 5;
 
 /** Runs a workload with the faults of its seed, and audits it against the same workload without faults. */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<RunResult> {
-  const workload = planWorkload(seed);
+  const workload = planWorkload(seed, profileOf(seed), options.without);
   const faultless = new Run(seed, workload, noFaults, {});
   await faultless.finish();
+  if (faultless.auditor.violations.length === 0) faultless.auditor.auditFaultless(faultless.people);
   if (faultless.auditor.violations.length > 0) return faultless.result();
   const run = new Run(seed, workload, planFaults(seed, options.without), options);
   await run.finish();
   if (run.auditor.violations.length > 0) return run.result();
-  const ends = run.auditor.compare(run, faultless.auditor.outcomes(faultless));
+  const ends = run.auditor.compare(run.people, faultless.auditor.outcomes(faultless.people), run.disturbedMs);
   return run.result(ends);
 }
 
+/** How long an order may take where no fault of the run is one that it must wait for. */
+function settlesWithin({ profile, kinds }: FaultPlan): SettlesWithin {
+  if (kinds.size === 0) return { milliseconds: 20_000 };
+  if (profile === 'hanging') return { milliseconds: 10 * minute };
+  if (profile !== 'listener') return undefined;
+  // What was lost is asked for again after five minutes; what a queue refused is relayed within a few.
+  return { milliseconds: kinds.has('message-lost') || kinds.has('partial-batch') ? 45 * minute : 20_000 };
+}
+
 class Run implements Observer {
-  readonly accepted = new Map<string, string>();
-  readonly cancelled = new Set<string>();
   readonly auditor: Auditor;
+  readonly people: People;
   readonly #seed: number;
   readonly #workload: Workload;
+  readonly #plan: FaultPlan;
   readonly #cloud: Cloud;
-  readonly #random: Random;
   readonly #coverage = noCoverage();
   readonly #sources: ReadonlyMap<string, QueueSource>;
   readonly #stream: StreamSource;
+  readonly #disturbances: Disturbances;
   readonly #trace: RunOptions['trace'];
   readonly #began: number;
-  /** Bodies that were delivered, for their return weeks later. */
-  readonly #delivered: { readonly consumer: string; readonly body: string }[] = [];
-  readonly #epilogues: (() => void)[] = [];
   /** Order → inputs in hand at the saga, for the coverage of pairs. */
   readonly #inHand = new Map<string, Set<string>>();
-  /** `order step` → what is to happen when the order reaches it. */
-  readonly #onStep = new Map<string, () => void>();
-  #unplaced: number;
-  #disturbedUntil: number;
+  #expiredAt: number;
   #digest = 0;
   #activity = 0;
   #steps = 0;
@@ -91,46 +99,58 @@ class Run implements Observer {
   constructor(seed: number, workload: Workload, plan: FaultPlan, options: RunOptions) {
     this.#seed = seed;
     this.#workload = workload;
+    this.#plan = plan;
     this.#trace = options.trace;
-    this.#random = new Random(seed, 6);
     const faults = new Faults(seed, plan, start);
     faults.onFault = (kind, where) => this.#note('', 'FAULT', `${kind} ${where}`);
-    this.#cloud = new Cloud(seed, faults, this, options.sabotage);
-    this.#began = this.#cloud.now;
-    this.#disturbedUntil = this.#began + plan.lastsMs;
-    this.auditor = new Auditor(this.#cloud, workload);
+    const cloud = new Cloud(seed, faults, this, options.sabotage);
+    this.#cloud = cloud;
+    this.#began = cloud.now;
+    this.#expiredAt = cloud.now;
+    this.auditor = new Auditor(cloud, workload, settlesWithin(plan));
     const { auditor } = this;
     const watcher = {
       received: (consumer: string, messages: readonly Message[]) => this.#received(consumer, messages),
       acknowledged: auditor.acknowledged.bind(auditor),
       unstreamed: auditor.unstreamed.bind(auditor),
     };
-    this.#sources = new Map(consumers.map((consumer) => [consumer, new QueueSource(this.#cloud, consumer, watcher)]));
-    this.#stream = new StreamSource(this.#cloud, watcher);
-    this.#cloud.queues.onRedrive = (url, message) => auditor.redriven(url.slice('queue:'.length), message);
-    this.#cloud.providers.onEntry = (entry) => {
+    this.#sources = new Map(consumers.map((consumer) => [consumer, new QueueSource(cloud, consumer, watcher)]));
+    this.#stream = new StreamSource(cloud, watcher);
+    cloud.queues.onRedrive = (url, message) => auditor.redriven(url.slice('queue:'.length), message);
+    cloud.queues.onExpiry = (url, { body }) => auditor.destroyed(url.slice('queue:'.length), idOf(body));
+    cloud.onLost = (url, { body }) => auditor.destroyed(url.slice('queue:'.length), idOf(body));
+    cloud.providers.onEntry = (entry) => {
       this.#note(entry.orderId, 'PROVIDER', `${entry.kind} ${entry.reference}`);
-      auditor.entered(entry);
+      auditor.books.entered(entry);
     };
+    cloud.mailer.onMail = (address) => this.#note('', 'MAILER', address);
     for (const [sku, available] of workload.stock) {
-      this.#cloud.database.execute({
+      cloud.database.execute({
         operation: 'PutItem',
         input: { TableName: 'inventory', Item: { pk: inventoryKey.stock(sku), available, reserved: 0, version: 1 } },
       });
     }
-    this.#cloud.database.onChange = (changes) => {
+    this.people = new People(cloud, auditor, workload, (about, who, what) => this.#note(about, who, what));
+    this.#disturbances = new Disturbances({
+      seed,
+      cloud,
+      auditor,
+      workload,
+      people: this.people,
+      sources: this.#sources,
+      stream: this.#stream,
+    });
+    if (workload.features.has('erasure')) this.#disturbances.epilogues.push(() => this.people.eraseAll());
+    cloud.database.onChange = (changes) => {
       auditor.changed(changes);
       options.onChange?.(changes);
       for (const change of changes) {
         this.#activity++;
-        if (change.table === 'orders') this.#reached(change);
+        if (change.table === 'orders') this.#disturbances.reached(change);
         if (change.table === 'outbox' && !change.before && change.after) this.#stream.append(change);
       }
     };
-    this.#unplaced = workload.orders.length;
-    for (const order of workload.orders) this.#cloud.scheduler.after(order.placedAfterMs, () => this.#place(order));
-    for (const kind of plan.kinds) this.#planTimed(kind as TimedFault);
-    this.#cloud.scheduler.after(minute, () => this.#tick(minute, 0));
+    cloud.scheduler.after(minute, () => this.#tick(minute, 0));
   }
 
   async finish(): Promise<void> {
@@ -148,7 +168,12 @@ class Run implements Observer {
       // The steps left the event loop no turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    if (this.auditor.violations.length === 0) this.auditor.audit(this);
+    if (this.auditor.violations.length === 0) this.auditor.audit(this.people);
+  }
+
+  /** How long anything was disturbed. */
+  get disturbedMs(): number {
+    return this.#disturbances.until - this.#began;
   }
 
   result(ends: Ends = { cancelled: 0, timedOut: 0, same: 0 }): RunResult {
@@ -165,163 +190,6 @@ class Run implements Observer {
     };
   }
 
-  // --- customers ---
-
-  #place(order: PlannedOrder): void {
-    const { faults } = this.#cloud;
-    const event = httpEvent('POST /orders', '/orders', {}, { 'idempotency-key': order.name }, JSON.stringify(order.body));
-    const orderId = orderIdOf(order.customerId, order.name);
-    const send = (again: boolean): void => {
-      this.#cloud.invoke('place-order', event, (outcome) => {
-        const status = outcome.ok ? (outcome.result as { statusCode: number }).statusCode : 502;
-        this.#note(orderId, 'CUSTOMER', `${order.name} placed: ${status}${outcome.ok ? '' : ` (${outcome.error})`}`);
-        if (status === 202) {
-          if (!this.accepted.has(orderId)) this.#unplaced--;
-          this.accepted.set(orderId, order.name);
-        } else if (again) this.#cloud.scheduler.after(this.#random.int(500, 5000), () => send(true));
-      });
-    };
-    send(true);
-    if (faults.forDelivery('request-repeated', this.#cloud.now, order.name))
-      this.#cloud.scheduler.after(this.#random.int(0, 100), () => send(false));
-  }
-
-  #cancel(order: PlannedOrder): void {
-    const orderId = orderIdOf(order.customerId, order.name);
-    const event = httpEvent('POST /orders/{id}/cancel', `/orders/${orderId}/cancel`, { id: orderId }, {}, '');
-    this.#cloud.faults.strike('cancel', order.name);
-    this.#cloud.invoke('order-cancel', event, (outcome) => {
-      const status = outcome.ok ? (outcome.result as { statusCode: number }).statusCode : 502;
-      this.#note(orderId, 'CUSTOMER', `${order.name} cancelled: ${status}${outcome.ok ? '' : ` (${outcome.error})`}`);
-      if (status === 202) this.cancelled.add(orderId);
-    });
-  }
-
-  // --- faults that have a time of their own ---
-
-  #planTimed(kind: TimedFault): void {
-    const { scheduler, random, faults, database, queues } = this.#cloud;
-    const at = (run: () => void, latestMs = 10 * minute): void => scheduler.after(random.int(0, latestMs), run);
-    const outage = (): number => {
-      const lasts = random.chance(0.03) ? random.int(9, 20) * hour : random.pick([random.int(1, 30) * minute, random.int(1, 5) * hour]);
-      const until = this.#cloud.now + lasts;
-      this.#disturbedUntil = Math.max(this.#disturbedUntil, until);
-      return until;
-    };
-    const consumer = random.pick(consumers);
-    switch (kind) {
-      case 'consumer-outage':
-        return at(() => {
-          faults.strike(kind, consumer);
-          this.#sources.get(consumer)!.downUntil = outage();
-        });
-      case 'provider-outage':
-        return at(() => {
-          faults.strike(kind, 'providers');
-          this.#cloud.providersDownUntil = outage();
-        });
-      case 'stream-outage':
-        return at(() => {
-          faults.strike(kind, 'outbox');
-          this.#stream.downUntil = random.chance(0.1) ? this.#cloud.now + random.int(25, 40) * hour : outage();
-          this.#disturbedUntil = Math.max(this.#disturbedUntil, this.#stream.downUntil);
-        });
-      case 'queue-wiped':
-        return at(() => {
-          faults.strike(kind, consumer);
-          for (const { body } of queues.purge(queueUrl(consumer))) this.auditor.destroyed(consumer, idOf(body));
-        });
-      case 'stale-index':
-        for (let i = 0; i < 3; i++) {
-          at(() => {
-            const table = random.pick(['orders', 'outbox']);
-            faults.strike(kind, table);
-            database.freezeIndexes(table, this.#cloud.now + random.int(1, 300) * 1000);
-          }, hour);
-        }
-        return;
-      case 'clock-skew':
-        return faults.strike(kind, 'all environments');
-      case 'cancel':
-        for (const order of random.shuffle(this.#workload.orders).slice(0, random.int(1, 5))) {
-          // At a step rather than at a time: the races are then and there.
-          for (const step of random.shuffle(orderSteps).slice(0, random.int(1, 2))) {
-            this.#onStep.set(`${orderIdOf(order.customerId, order.name)} ${step}`, () =>
-              scheduler.after(random.int(0, 120), () => this.#cancel(order)),
-            );
-          }
-        }
-        return;
-      case 'poison':
-        for (let i = 0; i < 3; i++) at(() => this.#poison());
-        return;
-      case 'late-duplicate':
-        for (const order of this.#workload.orders) {
-          const orderId = orderIdOf(order.customerId, order.name);
-          this.#onStep.set(`${orderId} ${random.pick(orderSteps)}`, () => this.#repeatReply(orderId));
-        }
-        this.#epilogues.push(() => this.#repeatOld());
-        return;
-      case 'redrive':
-        this.#epilogues.push(() => {
-          faults.strike(kind, 'all dead-letter queues');
-          for (const to of consumers) {
-            for (const { body } of queues.purge(deadLetterUrl(to))) if (!this.auditor.poison.has(body)) this.#deliver(to, body);
-          }
-        });
-    }
-  }
-
-  /** An earlier answer comes to the saga once more, at a step that waits for another one. */
-  #repeatReply(orderId: string): void {
-    const answers = this.#delivered.filter(({ consumer, body }) => consumer === 'order-saga' && body.includes(orderId));
-    if (answers.length === 0) return;
-    this.#cloud.faults.strike('late-duplicate', orderId);
-    for (const { body } of this.#cloud.random.shuffle(answers).slice(0, 2))
-      this.#cloud.scheduler.after(1, () => this.#deliver('order-saga', body));
-  }
-
-  /** Messages that were handled long ago come once more. */
-  #repeatOld(): void {
-    for (const { consumer, body } of this.#cloud.random.shuffle(this.#delivered).slice(0, 10)) {
-      this.#cloud.faults.strike('late-duplicate', consumer);
-      this.#deliver(consumer, body);
-    }
-  }
-
-  #deliver(consumer: string, MessageBody: string): void {
-    this.#cloud.queues.execute({ operation: 'SendMessage', input: { QueueUrl: queueUrl(consumer), MessageBody } });
-    this.#sources.get(consumer)!.wake();
-  }
-
-  #poison(): void {
-    const { random, faults, now } = this.#cloud;
-    const consumer = random.pick(consumers);
-    const message = {
-      messageId: `00000000000000000000000${random.int(100, 999)}`,
-      type: 'StockReleased',
-      version: 1,
-      kind: 'event',
-      aggregateId: 'ord_NOBODY',
-      groupId: groupIdOf('nobody'),
-      correlationId: 'poison',
-      causationId: 'poison',
-      occurredAt: now,
-      data: {},
-    } as const;
-    const body = random.pick([
-      `not JSON ${random.next()}`,
-      encodeEnvelope({ ...message, type: 'NeverHeardOf' }),
-      encodeEnvelope({ ...message, version: 99 }),
-      encodeEnvelope({ ...message, type: 'PaymentCaptured', data: { amount: 'much' } }),
-      JSON.stringify({ ...message, messageId: 7 }),
-    ]);
-    if (this.auditor.poison.has(body)) return;
-    faults.strike('poison', consumer);
-    this.auditor.poison.set(body, consumer);
-    this.#deliver(consumer, body);
-  }
-
   // --- the schedule ---
 
   #tick(intervalMs: number, activityBefore: number): void {
@@ -330,19 +198,20 @@ class Run implements Observer {
       return void this.auditor.violations.push(`not quiet after ${patienceMs / day} days: ${this.#unrest()}`);
     if (this.#cloud.busy === 0 && this.#unrest() === undefined) {
       const spared = faults.plan.kinds.size > 0 && faults.total < fewestFaults;
-      const epilogue = this.#epilogues.shift() ?? (spared ? () => this.#repeatOld() : undefined);
+      const epilogue = this.#disturbances.epilogues.shift() ?? (spared ? () => this.#disturbances.repeatOld() : undefined);
       if (!epilogue) {
         this.#finished = true;
         return;
       }
       // What returns does so after days or weeks, within the time that SQS keeps a dead letter.
       scheduler.after(random.int(1, 12) * day, () => {
-        this.#cloud.database.expire(this.#cloud.now / 1000);
+        this.#expire();
         epilogue();
         scheduler.after(minute, () => this.#tick(minute, this.#activity));
       });
       return;
     }
+    if (now - this.#expiredAt > expiresEveryMs) this.#expire();
     for (const name of ['order-sweep', 'outbox-relay'] as const) {
       const times = faults.forDelivery('overlap', now, name) ? 2 : 1;
       for (let i = 0; i < times; i++) {
@@ -351,16 +220,24 @@ class Run implements Observer {
     }
     // A schedule may be late, and while nothing else happens a late one loses nothing: days of waiting cost few steps.
     const quiet = this.#activity === activityBefore && this.#stream.empty;
-    const next = quiet || now < this.#stream.downUntil ? Math.min(longestTickMs, intervalMs * 2) : minute;
+    const longest = this.#plan.profile === 'weeks' ? longestTickOfWeeksMs : longestTickMs;
+    const next = quiet || now < this.#stream.downUntil ? Math.min(longest, intervalMs * 2) : minute;
     const activity = this.#activity;
     scheduler.after(next, () => this.#tick(next, activity));
+  }
+
+  /** Time to live: rows that are old enough go, whoever still lacks them. */
+  #expire(): void {
+    this.#expiredAt = this.#cloud.now;
+    this.#cloud.database.expire(this.#cloud.now / 1000);
   }
 
   /** Why the run is not over yet. */
   #unrest(): string | undefined {
     const { database, now } = this.#cloud;
-    if (this.#unplaced > 0) return `${this.#unplaced} orders are not placed`;
-    if (now < this.#disturbedUntil) return 'faults go on';
+    if (this.people.waiting > 0) return `${this.people.waiting} orders are not placed`;
+    if (this.people.planned > 0) return 'requests are still to come';
+    if (now < this.#disturbances.until) return 'faults go on';
     for (const [consumer, source] of this.#sources) if (!source.empty) return `${consumer} has messages`;
     if (!this.#stream.empty) return 'the stream has records';
     const count = (table: string, index: string, attribute: string, partition: string): boolean =>
@@ -385,17 +262,11 @@ class Run implements Observer {
 
   // --- what is seen ---
 
-  #reached({ after }: Change): void {
-    const key = `${after!['orderId'] as string} ${after!['step'] as string}`;
-    this.#onStep.get(key)?.();
-    this.#onStep.delete(key);
-  }
-
   #received(consumer: string, messages: readonly Message[]): void {
     this.auditor.received(consumer, messages);
+    this.#disturbances.received(consumer, messages);
     for (const { body } of messages) {
       if (this.auditor.poison.has(body)) continue;
-      if (this.#delivered.length < 1000) this.#delivered.push({ consumer, body });
       if (consumer !== 'order-saga') continue;
       const { aggregateId, type } = JSON.parse(body) as { aggregateId: string; type: string };
       this.#hold(aggregateId, type);
@@ -446,6 +317,18 @@ class Run implements Observer {
     this.#inHand.delete(orderId);
   }
 
+  sent(url: string, bodies: readonly string[]): void {
+    this.auditor.sent(url, bodies);
+  }
+
+  refused(bodies: readonly string[]): void {
+    this.auditor.refused(bodies);
+  }
+
+  troubled({ name }: Environment): void {
+    if (name === 'notification') this.auditor.outside.mailTrouble();
+  }
+
   crash(environment: Environment, site: Site, when: 'before' | 'after'): void {
     addTo(this.#coverage.crashes, `${siteKey(environment, site)} ${when}`);
   }
@@ -453,25 +336,4 @@ class Run implements Observer {
   #note(about: string, who: string, what: string): void {
     this.#trace?.(`${((this.#cloud.now - this.#began) / 1000).toFixed(3).padStart(12)} s  ${who.padEnd(20)} ${what}`, about);
   }
-}
-
-function httpEvent(
-  routeKey: string,
-  rawPath: string,
-  pathParameters: Record<string, string>,
-  headers: Record<string, string>,
-  body: string,
-): unknown {
-  const method = routeKey.split(' ')[0];
-  return {
-    version: '2.0',
-    routeKey,
-    rawPath,
-    rawQueryString: '',
-    headers: { 'content-type': 'application/json', ...headers },
-    pathParameters,
-    requestContext: { http: { method, path: rawPath } },
-    body,
-    isBase64Encoded: false,
-  };
 }

@@ -4,7 +4,9 @@ import { shardOf } from '../../lambdas/contract/core/tables.ts';
 import type { Cloud } from './cloud.ts';
 import { queueUrl, type SimulatedFunction } from './environments.ts';
 import type { Change } from './memory/database.ts';
+import type { Item } from './memory/expressions.ts';
 import type { Message } from './memory/queues.ts';
+import { asNewCodeReads } from './versions.ts';
 
 export interface SourceObserver {
   received(consumer: string, messages: readonly Message[]): void;
@@ -183,7 +185,7 @@ export class StreamSource {
     shard.busy = true;
     const Records = batch.map(({ change }, i) => ({
       eventName: 'INSERT',
-      dynamodb: { SequenceNumber: String(shard.position + i), NewImage: marshall(change.after!) },
+      dynamodb: { SequenceNumber: String(shard.position + i), NewImage: marshall(this.#asRead(change.after!)) },
     }));
     this.#cloud.invoke('outbox-publisher', { Records }, (outcome) => {
       shard.busy = false;
@@ -201,6 +203,10 @@ export class StreamSource {
       }
       this.#wake(shard, failed.length > 0 ? Math.min(60_000, 1000 * 2 ** shard.attempts) : 50);
     });
+  }
+
+  #asRead(row: Item): Item {
+    return this.#cloud.deployed ? { ...row, body: asNewCodeReads(row['body'] as string) } : row;
   }
 
   #skip(shard: Shard, count: number): void {
