@@ -328,7 +328,11 @@ export class Cloud {
   }
 
   #queueCall(environment: Environment, call: QueueCall): Promise<Record<string, unknown>> {
-    const { QueueUrl: url, Entries } = call.input;
+    const { QueueUrl: url } = call.input;
+    // A publisher of newer code feeds consumers of older code.
+    const Entries = this.say
+      ? call.input.Entries?.map((entry) => ({ ...entry, MessageBody: this.say!(entry.MessageBody) }))
+      : call.input.Entries;
     const site: Site = { service: 'sqs', operation: call.operation, target: url, needs: [url] };
     return this.#call({ environment, site, input: call.input, patienceMs: this.#patienceMs }, (fault) => {
       if (call.operation !== 'SendMessageBatch' || !Entries) return this.queues.execute(call);
