@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runCommand, UsageProblem } from '../cli/arguments.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import { bundleFunctions, bundleMapFile } from '../lib/bundle.ts';
 import { originalTrace, type BundleMap } from '../ops/trace.ts';
@@ -27,21 +27,9 @@ function mapOf(name: FunctionName, file: string | undefined): BundleMap {
   }
 }
 
-function main(): void {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { map: { type: 'string' }, help: { type: 'boolean' } } });
-  if (values.help) {
-    process.stdout.write(`${usage}\n`);
-    return;
-  }
-  const [name, ...others] = positionals;
-  if (name === undefined || others.length > 0) throw new Error(usage);
-  if (!Object.hasOwn(functions, name)) throw new Error(`${name}: no such function; there are ${Object.keys(functions).join(', ')}`);
-  process.stdout.write(originalTrace(readFileSync(process.stdin.fd, 'utf8'), mapOf(name as FunctionName, values.map)));
-}
-
-try {
-  main();
-} catch (error) {
-  process.stderr.write(`\n${(error as Error).message}\n\n`);
-  process.exitCode = 1;
-}
+await runCommand({ usage, options: { map: { type: 'string' } }, words: 1 }, async ({ map }, [name]) => {
+  if (name === undefined) throw new UsageProblem('Which function’s trace is it?');
+  if (!Object.hasOwn(functions, name)) throw new UsageProblem(`${name} is no function; there are ${Object.keys(functions).join(', ')}`);
+  process.stdout.write(originalTrace(readFileSync(process.stdin.fd, 'utf8'), mapOf(name as FunctionName, map)));
+  return Promise.resolve(0);
+});

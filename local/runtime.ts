@@ -112,6 +112,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       pools,
       dynamoDb: dynamoDb.endpoint,
       sqs: sqs.endpoint,
+      queuesOutlive: sqsUrl !== undefined,
       checkpoints,
       iam,
       faults,

@@ -15,6 +15,8 @@ export interface SourcesContext {
   readonly pools: ReadonlyMap<string, FunctionPool>;
   readonly dynamoDb: string;
   readonly sqs: string;
+  /** Whether the queues go on when the runtime stops: behind an endpoint that the user named. */
+  readonly queuesOutlive: boolean;
   readonly checkpoints: Checkpoints;
   readonly faults: FaultBoard;
   readonly iam: Iam;
@@ -58,7 +60,7 @@ export function connectSources(context: SourcesContext): () => Promise<void> {
 type Stop = () => Promise<void> | void;
 
 function connectMapping(context: SourcesContext, id: string, raw: Record<string, unknown>): Stop {
-  const { template, values, pools, dynamoDb, sqs, checkpoints, faults, onProblem } = context;
+  const { template, values, pools, dynamoDb, sqs, queuesOutlive, checkpoints, faults, onProblem } = context;
   const mapping = resolveValue(raw, template, values) as MappingProperties;
   const pool = pools.get(mapping.FunctionName);
   if (!pool) throw new StartProblem(`event source ${id}: there is no function ${mapping.FunctionName}`);
@@ -70,6 +72,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
       endpoint: sqs,
       queueUrl: queueUrlOf(values, arn, id),
       queueArn: arn,
+      outlives: queuesOutlive,
       batchSize: mapping.BatchSize ?? 10,
       batchWindowSeconds: mapping.MaximumBatchingWindowInSeconds ?? 0,
       maximumConcurrency: mapping.ScalingConfig?.MaximumConcurrency ?? 1000,

@@ -7,11 +7,13 @@ export interface QueueSourceOptions {
   readonly endpoint: string;
   readonly queueUrl: string;
   readonly queueArn: string;
+  /** Whether the queue goes on when the runtime stops, as one behind an endpoint that the user named. */
+  readonly outlives: boolean;
   readonly batchSize: number;
   readonly batchWindowSeconds: number;
   readonly maximumConcurrency: number;
   readonly reportBatchItemFailures: boolean;
-  readonly pool: FunctionPool;
+  readonly pool: Pick<FunctionPool, 'concurrency' | 'invoke'> & { readonly fn: { readonly name: string } };
   readonly faults: FaultBoard;
   readonly onProblem: (what: string) => void;
 }
@@ -26,24 +28,35 @@ interface ReceivedMessage {
 }
 
 const outagePollMs = 100;
+/** Long polls. Where the queue outlives the runtime, a stop waits for the one under way. */
+const pollSeconds = 10;
+const outlivedPollSeconds = 1;
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Feeds a function from a queue as Lambda's pollers do: receive, invoke, delete what succeeded, leave the rest to its visibility timeout. */
 export class QueueSource {
   readonly #options: QueueSourceOptions;
+  readonly #inHand = new Set<ReceivedMessage>();
+  readonly #polling: Promise<void>;
   #running = 0;
   #stopped = false;
   #wake: (() => void) | undefined;
 
   constructor(options: QueueSourceOptions) {
     this.#options = options;
-    void this.#poll();
+    this.#polling = this.#poll();
   }
 
-  /** Receives no more. A receive under way is not aborted: the emulator would give the next message to nobody. */
-  stop(): void {
+  /**
+   * Receives no more. A receive under way is not aborted: the queue would give the next message to nobody, until its visibility timeout. A queue
+   * that goes on gets back what is in hand, so that the next runtime need not wait either.
+   */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#wake?.();
+    if (!this.#options.outlives) return;
+    await this.#polling;
+    await Promise.all([...this.#inHand].map((message) => this.#putBack(message).catch(() => undefined)));
   }
 
   async #poll(): Promise<void> {
@@ -61,9 +74,12 @@ export class QueueSource {
       try {
         const messages = await this.#holdBack(await this.#receive());
         if (messages.length === 0) continue;
+        for (const message of messages) this.#inHand.add(message);
+        if (this.#stopped) return;
         this.#running++;
         void this.#handle(messages).finally(() => {
           this.#running--;
+          for (const message of messages) this.#inHand.delete(message);
           this.#wake?.();
         });
       } catch (error) {
@@ -75,7 +91,7 @@ export class QueueSource {
   }
 
   async #receive(): Promise<ReceivedMessage[]> {
-    const { endpoint, queueUrl, batchSize, batchWindowSeconds } = this.#options;
+    const { endpoint, queueUrl, batchSize, batchWindowSeconds, outlives } = this.#options;
     const receive = async (most: number, waitSeconds: number): Promise<ReceivedMessage[]> => {
       const { Messages = [] } = await callService(endpoint, 'AmazonSQS.ReceiveMessage', {
         QueueUrl: queueUrl,
@@ -86,7 +102,7 @@ export class QueueSource {
       });
       return Messages as ReceivedMessage[];
     };
-    const messages = await receive(batchSize, 10);
+    const messages = await receive(batchSize, outlives ? outlivedPollSeconds : pollSeconds);
     const deadline = Date.now() + batchWindowSeconds * 1000;
     while (messages.length > 0 && messages.length < batchSize && Date.now() < deadline && !this.#stopped) {
       messages.push(...(await receive(batchSize - messages.length, 1)));
@@ -96,13 +112,17 @@ export class QueueSource {
 
   /** Faults: messages are put back for a second; some, so that later ones overtake them, or all that came while an outage began. */
   async #holdBack(messages: ReceivedMessage[]): Promise<ReceivedMessage[]> {
-    const { endpoint, queueUrl, pool, faults } = this.#options;
+    const { pool, faults } = this.#options;
     const { name } = pool.fn;
     const held = messages.filter(() => faults.of(name).outage || faults.strikes(name, 'reorderRate'));
-    for (const { ReceiptHandle } of held) {
-      await callService(endpoint, 'AmazonSQS.ChangeMessageVisibility', { QueueUrl: queueUrl, ReceiptHandle, VisibilityTimeout: 1 });
-    }
+    for (const message of held) await this.#putBack(message);
     return messages.filter((message) => !held.includes(message));
+  }
+
+  /** In a second: 0 loses a message in one of the emulators. */
+  async #putBack({ ReceiptHandle }: ReceivedMessage): Promise<void> {
+    const { endpoint, queueUrl } = this.#options;
+    await callService(endpoint, 'AmazonSQS.ChangeMessageVisibility', { QueueUrl: queueUrl, ReceiptHandle, VisibilityTimeout: 1 });
   }
 
   async #handle(messages: ReceivedMessage[]): Promise<void> {

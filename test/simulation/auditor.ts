@@ -172,7 +172,7 @@ export class Auditor {
       );
   }
 
-  /** A message of a newer version, or of a type that is not known yet, waits for the code that reads it as long as any other failure. */
+  /** A message of a newer version, or of a type that is not known yet, waits for the code that reads it, for as long as a failure of another kind. */
   #givenUp(consumer: string, body: string, error: string | undefined): void {
     if (this.poison.has(body) || !body.startsWith('{')) return;
     const { messageId, type, version, occurredAt } = JSON.parse(body) as Envelope;
