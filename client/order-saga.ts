@@ -150,7 +150,7 @@ export class OrderSagaClient {
     this.#options = options;
   }
 
-  /** Place an order. Accepts the order and answers; a second later it is confirmed or has failed, and then everything is undone. One key, one order: the same request again gets the same answer. `POST /orders` */
+  /** Place an order. Accepts the order and answers. Within seconds it is confirmed, or it has failed and everything is undone. One key, one order: the same request again gets the same answer. `POST /orders` */
   placeOrder(body: Placement, options: CallOptions & {
     /** A new key for each order, and the same key for each repetition of its request. */
     readonly idempotencyKey: string;

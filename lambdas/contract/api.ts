@@ -139,7 +139,7 @@ export const operations = {
     access: scopes.place,
     summary: 'Place an order',
     description:
-      'Accepts the order and answers; a second later it is confirmed or has failed, and then everything is undone. One key, one order: the same request again gets the same answer.',
+      'Accepts the order and answers. Within seconds it is confirmed, or it has failed and everything is undone. One key, one order: the same request again gets the same answer.',
     headers: {
       'Idempotency-Key': {
         description: 'A new key for each order, and the same key for each repetition of its request.',
