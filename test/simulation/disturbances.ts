@@ -1,5 +1,5 @@
 import { encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
-import { groupIdOf, orderIdOf, orderSteps } from '../../lambdas/contract/order.ts';
+import { groupIdOf, orderIdOf, orderSteps, type OrderStep } from '../../lambdas/contract/order.ts';
 import { idOf, type Auditor } from './auditor.ts';
 import type { Cloud } from './cloud.ts';
 import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
@@ -43,7 +43,7 @@ export class Disturbances {
   /** Bodies that were delivered, for their return weeks later. */
   readonly #delivered: { readonly consumer: string; readonly body: string }[] = [];
   /** `order step` → what is to happen when the order reaches it. */
-  readonly #onStep = new Map<string, () => void>();
+  readonly #onStep = new Map<string, (() => void)[]>();
 
   constructor(of: Surroundings) {
     this.#of = of;
@@ -161,11 +161,9 @@ export class Disturbances {
       case 'cancel':
         for (const order of random.shuffle(workload.orders).slice(0, random.int(1, 5))) {
           // At a step rather than at a time: the races are then and there.
-          for (const step of random.shuffle(orderSteps).slice(0, random.int(1, 2))) {
-            this.#onStep.set(`${orderIdOf(order.customerId, order.name)} ${step}`, () =>
-              scheduler.after(random.int(0, 120), () => people.cancel(order)),
-            );
-          }
+          const orderId = orderIdOf(order.customerId, order.name);
+          for (const step of random.shuffle(orderSteps).slice(0, random.int(1, 3)))
+            this.#whenAt(orderId, step, () => scheduler.after(random.int(0, 120), () => people.cancel(order)));
         }
         return;
       case 'poison':
@@ -174,7 +172,7 @@ export class Disturbances {
       case 'late-duplicate':
         for (const order of workload.orders) {
           const orderId = orderIdOf(order.customerId, order.name);
-          this.#onStep.set(`${orderId} ${random.pick(orderSteps)}`, () => this.#repeatReply(orderId));
+          for (const step of random.shuffle(orderSteps).slice(0, 3)) this.#whenAt(orderId, step, () => this.#repeatReplies(orderId));
         }
         this.epilogues.push(() => this.repeatOld());
         return;
@@ -225,17 +223,22 @@ export class Disturbances {
 
   reached({ after }: Change): void {
     const key = `${after!['orderId'] as string} ${after!['step'] as string}`;
-    this.#onStep.get(key)?.();
+    for (const run of this.#onStep.get(key) ?? []) run();
     this.#onStep.delete(key);
   }
 
-  /** An earlier answer comes to the saga once more, at a step that waits for another one. */
-  #repeatReply(orderId: string): void {
-    const { faults, random, scheduler } = this.#of.cloud;
+  #whenAt(orderId: string, step: OrderStep, run: () => void): void {
+    const key = `${orderId} ${step}`;
+    this.#onStep.set(key, [...(this.#onStep.get(key) ?? []), run]);
+  }
+
+  /** The latest answers come to the saga once more, at a step that waits for another one. */
+  #repeatReplies(orderId: string): void {
+    const { faults, scheduler } = this.#of.cloud;
     const answers = this.#delivered.filter(({ consumer, body }) => consumer === 'order-saga' && body.includes(orderId));
     if (answers.length === 0) return;
     faults.strike('late-duplicate', orderId);
-    for (const { body } of random.shuffle(answers).slice(0, 2)) scheduler.after(1, () => this.#deliver('order-saga', body));
+    for (const { body } of answers.slice(-5)) scheduler.after(1, () => this.#deliver('order-saga', body));
   }
 
   /** Messages that were handled long ago come once more. */

@@ -141,7 +141,7 @@ export function planFaults(seed: number, without: ReadonlySet<string> = new Set(
 }
 
 /** Places to die are dealt to seeds, so that a few hundred runs see an environment die at every one of them. */
-const buckets = 41;
+const buckets = 13;
 
 /** Decides, call by call, what goes wrong. */
 export class Faults {

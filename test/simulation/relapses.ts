@@ -147,16 +147,6 @@ export const relapses: readonly Sabotage[] = [
     }),
   },
   {
-    name: 'stock-is-set-again',
-    what: 'the second try of a request that set the stock is not recognised',
-    wrap: only(['stock-admin'], {
-      database: (command, input, next) =>
-        command === 'UpdateCommand'
-          ? next({ ...input, ConditionExpression: input.ConditionExpression?.replace('setBy <> :token', 'setBy <> setTo') })
-          : next(input),
-    }),
-  },
-  {
     name: 'clock-is-asked-twice',
     what: 'an order and its message tell of different times',
     wrap: only(['order-saga'], {

@@ -71,8 +71,9 @@ function settlesWithin({ profile, kinds }: FaultPlan): SettlesWithin {
   if (kinds.size === 0) return { milliseconds: 20_000 };
   if (profile === 'hanging') return { milliseconds: 10 * minute };
   if (profile !== 'listener') return undefined;
-  // What was lost is asked for again after five minutes; what a queue refused is relayed within a few.
-  return { milliseconds: kinds.has('message-lost') || kinds.has('partial-batch') ? 45 * minute : 20_000 };
+  // What was lost is asked for again after five minutes; what a queue refused is relayed within a few. While a listener's queue hangs, each of an
+  // order's messages, ten at most, waits for a call to it: two seconds.
+  return { milliseconds: kinds.has('message-lost') || kinds.has('partial-batch') ? 45 * minute : minute };
 }
 
 class Run implements Observer {
