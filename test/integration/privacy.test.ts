@@ -23,7 +23,7 @@ const secrets = {
   email: 'secretmail@example.com',
   token: 'tok_SECRETTOKEN',
 };
-const marks = /SECRET|secretmail|7777 7777/g;
+const marks = /SECRET|secretmail|7777 7777/;
 const order = (changes: object = {}) => ({
   customerId: 'ada',
   items: [{ sku: 'tea', qty: 1, price: 100 }],
@@ -123,7 +123,6 @@ describe('erasing a customer', () => {
     expect(books(after)).toEqual(books(before));
     const found = (items: Record<string, unknown>[]) =>
       items.filter((item) => marks.test(JSON.stringify(item))).map(({ orderId }) => orderId);
-    marks.lastIndex = 0;
     expect(found(after).toSorted()).toEqual([grace.orderId, open.orderId].toSorted());
 
     // The open one goes on to its address; then it is erased too.
@@ -146,7 +145,7 @@ describe('erasing a customer', () => {
       const items = (await itemsOf<Record<string, unknown>>(system, `${table}TableName`)).filter(
         ({ orderId }) => orderId !== grace.orderId,
       );
-      expect({ table, marked: items.filter((item) => /SECRET|secretmail|7777 7777/.test(JSON.stringify(item))) }).toEqual({
+      expect({ table, marked: items.filter((item) => marks.test(JSON.stringify(item))) }).toEqual({
         table,
         marked: [],
       });
