@@ -5,6 +5,8 @@ process.env['CDK_VALIDATION'] ??= 'false';
 
 export default defineConfig({
   test: {
+    // All cores: on two, the default would use one.
+    maxWorkers: '100%',
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/style/**/*.test.ts'], pool: 'threads', isolate: false } },
@@ -27,10 +29,11 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           pool: 'forks',
-          // Each file starts a whole system: a dozen processes on two cores are enough at a time.
-          maxWorkers: 1,
-          testTimeout: 90_000,
-          hookTimeout: 90_000,
+          // Each file starts a whole system of a dozen processes: three at a time, as they also wait, after the files that start none.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+          testTimeout: 600_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -38,8 +41,9 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           pool: 'forks',
-          maxWorkers: 1,
-          testTimeout: 300_000,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+          testTimeout: 600_000,
           hookTimeout: 180_000,
         },
       },

@@ -1,3 +1,6 @@
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
 // Plain JavaScript: it must run, to say what is wrong, on a Node that cannot read the rest.
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 24) {
@@ -7,5 +10,7 @@ if (major < 24) {
   );
   process.exit(1);
 }
+// Parsed and compiled once: the next start reads the result.
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/order-saga/code'));
 const { main } = await import('../local/main.ts');
 await main(process.argv.slice(2));

@@ -2,9 +2,7 @@ import { buildSync } from 'esbuild';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { FunctionDefinition } from '../lambdas/contract/core/functions.ts';
-
-/** The project's root: entries of function definitions are relative to it. */
-export const projectRoot = join(import.meta.dirname, '..');
+import { projectRoot } from './project.ts';
 
 /** File name of the code inside a function's bundle; `index.handler` is its handler. */
 export const bundleFile = 'index.mjs';

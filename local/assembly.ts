@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StageName } from '../lambdas/contract/stages.ts';
+import { cacheFolder, projectRoot } from '../lib/project.ts';
 import type { Template } from './template.ts';
 
 /** What `cdk deploy` would deploy: the template and the folders of the functions' code. */
@@ -9,24 +11,105 @@ export interface Assembly {
   readonly template: Template;
   /** Object key of an asset → its folder. */
   readonly assets: ReadonlyMap<string, string>;
+  /** Says that it is still used: `synthesize` deletes from the cache what nobody has used lately. */
+  touch(): void;
 }
 
+/** Everything that a synth reads, below the project's root. node_modules/.package-lock.json is what npm wrote when it installed. */
+const inputs = ['lib', 'lambdas', 'package.json', 'tsconfig.json', 'node_modules/.package-lock.json'];
+
+const kept = 8;
+const unusedMs = 10 * 60_000;
+
 /**
- * Synthesizes the CDK app into a folder and reads the result back as CloudFormation would get it.
+ * Synthesizes the CDK app and reads the result back as CloudFormation would get it. A result is kept in the cache under a hash of everything that went
+ * into it: CDK and esbuild take a second and 200 MB to load, and are not loaded while nothing changes.
  * The offline validator and cdk-nag are left to `cdk synth` and the tests: they cost seconds and change nothing here.
+ *
+ * @param cache where results are kept
  */
-export async function synthesize(stage: StageName, outdir: string, context: Readonly<Record<string, string>>): Promise<Assembly> {
-  process.env['CDK_VALIDATION'] = 'false';
-  const { orderApp } = await import('../lib/app.ts');
-  const { app, stack } = orderApp({ outdir, nag: false, context: { ...context, stage } });
-  app.synth();
-  const read = (file: string): unknown => JSON.parse(readFileSync(join(outdir, file), 'utf8'));
-  const manifest = read(`${stack.artifactId}.assets.json`) as {
+export async function synthesize(
+  stage: StageName,
+  context: Readonly<Record<string, string>>,
+  cache = join(cacheFolder, 'assemblies'),
+): Promise<Assembly> {
+  const folder = join(cache, keyOf({ ...context, stage }));
+  if (!existsSync(folder)) {
+    const making = `${folder}.${process.pid}`;
+    rmSync(making, { recursive: true, force: true });
+    process.env['CDK_VALIDATION'] = 'false';
+    const { orderApp } = await import('../lib/app.ts');
+    orderApp({ outdir: making, nag: false, context: { ...context, stage } }).app.synth();
+    // CDK has copied them to where the template's assets lie.
+    rmSync(join(making, 'bundles'), { recursive: true });
+    putInPlace(making, folder);
+    prune(cache, folder);
+  }
+  const touch = (): void => {
+    if (existsSync(folder)) utimesSync(folder, new Date(), new Date());
+  };
+  touch();
+  return { ...read(folder), touch };
+}
+
+/** Whole or not at all: another runtime may look for it at this moment, or may have made it. */
+function putInPlace(made: string, folder: string): void {
+  try {
+    renameSync(made, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+function prune(cache: string, used: string): void {
+  const byUse = readdirSync(cache)
+    .map((name) => join(cache, name))
+    .filter((folder) => folder !== used)
+    .map((folder) => ({ folder, usedAt: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .toSorted((a, b) => b.usedAt - a.usedAt);
+  for (const { folder, usedAt } of byUse.slice(kept - 1)) {
+    if (Date.now() - usedAt > unusedMs) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function keyOf(context: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256').update(
+    JSON.stringify([
+      process.version,
+      Object.keys(context)
+        .toSorted()
+        .map((name) => [name, context[name]]),
+    ]),
+  );
+  for (const input of inputs) {
+    const path = join(projectRoot, input);
+    for (const file of statSync(path, { throwIfNoEntry: false })?.isDirectory() ? filesBelow(path) : [path]) {
+      if (existsSync(file)) hash.update(`\0${file.slice(projectRoot.length)}\0`).update(readFileSync(file));
+    }
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted();
+
+/** CDK's manifest names the one stack: its template, and which folder is behind each asset's key. */
+function read(folder: string): Omit<Assembly, 'touch'> {
+  const json = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  const { artifacts } = json('manifest.json') as {
+    artifacts: Record<string, { type: string; properties: { stackName?: string; templateFile?: string } }>;
+  };
+  const [artifactId, stack] = Object.entries(artifacts).find(([, { type }]) => type === 'aws:cloudformation:stack')!;
+  const manifest = json(`${artifactId}.assets.json`) as {
     files: Record<string, { source: { path: string }; destinations: Record<string, { objectKey: string }> }>;
   };
   const assets = new Map<string, string>();
   for (const { source, destinations } of Object.values(manifest.files)) {
-    for (const { objectKey } of Object.values(destinations)) assets.set(objectKey, join(outdir, source.path));
+    for (const { objectKey } of Object.values(destinations)) assets.set(objectKey, join(folder, source.path));
   }
-  return { stackName: stack.stackName, template: read(stack.templateFile) as Template, assets };
+  return { stackName: stack.properties.stackName ?? artifactId, template: json(stack.properties.templateFile!) as Template, assets };
 }

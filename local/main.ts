@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { banner } from './banner.ts';
 import { parseOptions, usage } from './options.ts';
 import { StartProblem } from './problem.ts';
@@ -17,6 +18,8 @@ export async function main(args: readonly string[]): Promise<void> {
     const { startLocalRuntime } = await import('./runtime.ts');
     const runtime = await startLocalRuntime(options, print);
     print(banner(runtime, options, (performance.now() - startedAt) / 1000));
+    // Now, and not at its end: it may be killed.
+    flushCompileCache();
 
     let stopping = false;
     const stopped = new Promise<number>((resolve) => {

@@ -1,5 +1,6 @@
 import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
 
 /**
@@ -36,7 +37,9 @@ export class Processes {
   }
 
   fork(script: string, options: { env: NodeJS.ProcessEnv; execArgv: string[] }): ChildProcess {
-    return this.#keep(fork(script, [this.#marker], { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }));
+    return this.#keep(
+      fork(script, [this.#marker, getCompileCacheDir() ?? ''], { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
+    );
   }
 
   /** Ends all of them at once and waits until they are gone. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
-import { bundleFile, bundleFunctions, projectRoot } from '../lib/bundle.ts';
+import { bundleFile, bundleFunctions } from '../lib/bundle.ts';
+import { projectRoot } from '../lib/project.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import type { Print } from './console.ts';
 import type { FunctionPool } from './functions/pool.ts';

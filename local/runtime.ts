@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { synthesize, type Assembly } from './assembly.ts';
 import { startAwsProxy, type AwsProxy } from './aws-proxy.ts';
@@ -23,7 +22,6 @@ import { localPages } from './pages.ts';
 import { freePort } from './ports.ts';
 import { StartProblem } from './problem.ts';
 import { Processes } from './processes.ts';
-import { watchSources } from './reload.ts';
 import { createQueues, createTables, dropTables, purgeQueues } from './resources.ts';
 import { connectSources, isPermitted } from './sources/connect.ts';
 import { checkTypes, resourcesOf, resolveValue, type ResourceValues } from './template.ts';
@@ -56,8 +54,6 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     for (const step of stops.splice(0).toReversed()) await step();
   };
   try {
-    const appDir = join(dataDir, 'app');
-    rmSync(appDir, { recursive: true, force: true });
     const identities = new Identities(dataDir);
     // The issuer's address is in the template: the port must be known before it is made.
     const port = options.port === 0 && options.auth === 'jwt' ? await freePort() : options.port;
@@ -66,7 +62,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const dynamoDbUrl = await namedEndpoint('AWS_ENDPOINT_URL_DYNAMODB', 'DynamoDB_20120810.ListTables', fresh);
     const sqsUrl = await namedEndpoint('AWS_ENDPOINT_URL_SQS', 'AmazonSQS.ListQueues', fresh);
     const [assembly, dynamoDb, sqs] = await allOrNone([
-      synthesize(stage, appDir, contextOf(options, issuer)),
+      synthesize(stage, contextOf(options, issuer)),
       dynamoDbUrl === undefined ? startDynamoDb(dataDir, processes) : { ...named(dynamoDbUrl), trim: () => undefined },
       sqsUrl === undefined ? startSqs(dataDir, processes) : named(sqsUrl),
     ]);
@@ -120,11 +116,16 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     });
     stops.push(disconnect);
     const trimming = setInterval(() => {
+      assembly.touch();
       const lowest = checkpoints.lowest();
       if (lowest !== undefined) dynamoDb.trim(lowest);
     }, trimEveryMs);
     stops.push(() => clearInterval(trimming));
-    if (options.watch) stops.push(watchSources([...pools.values()], join(dataDir, 'reload'), print));
+    if (options.watch) {
+      // With it comes esbuild, which nothing else needs when the assembly was in the cache.
+      const { watchSources } = await import('./reload.ts');
+      stops.push(watchSources([...pools.values()], join(dataDir, 'reload'), print));
+    }
 
     return {
       url: gateway.url,

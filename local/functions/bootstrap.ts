@@ -2,6 +2,7 @@
  * What Lambda's runtime is to a function: loads its bundle, then takes one invocation after the other over the
  * IPC channel. Runs as the main module of every execution environment.
  */
+import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
@@ -10,6 +11,9 @@ import type { FromEnvironment, ToEnvironment } from './protocol.ts';
 // The runtime decides when an environment ends; Ctrl-C in its terminal does not.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));
+
+const [, , , compileCache] = process.argv;
+if (compileCache) enableCompileCache(compileCache);
 
 const send = (message: FromEnvironment): void => void process.send!(message);
 const [file, exportName] = process.env['_HANDLER']!.split('.') as [string, string];
@@ -23,6 +27,7 @@ process.on('message', (message: ToEnvironment) => {
   void invoke(message);
 });
 send({ kind: 'ready', initMs: performance.now() - startedAt });
+flushCompileCache();
 
 async function invoke({ requestId, event, deadline, traceHeader, functionArn, variables }: ToEnvironment): Promise<void> {
   process.env['_X_AMZN_TRACE_ID'] = traceHeader;

@@ -26,7 +26,8 @@ const rowOf = async ({ messageId }: { messageId: string }) =>
     (row) => row.messageId === messageId,
   );
 
-describe('a row written by hand', () => {
+// These three side by side: most of them wait for a whole retry window.
+describe.concurrent('a row written by hand', () => {
   it('is delivered when its type is registered', async () => {
     const sku = unique('sku');
     await system.api.setStock(sku, 3);
@@ -54,9 +55,8 @@ describe('a row written by hand', () => {
   });
 });
 
-describe('poison', () => {
-  // Side by side: each waits for a whole retry window.
-  it.concurrent.each(Object.keys(topology.consumers))(
+describe.concurrent('poison', () => {
+  it.each(Object.keys(topology.consumers))(
     'in %s’s queue ends in its dead-letter queue with its reason, and delays no order',
     async (consumer) => {
       const name = consumer.replaceAll(/(^|-)([a-z])/g, (_, _dash, letter: string) => letter.toUpperCase());
@@ -101,50 +101,7 @@ describe('poison', () => {
   );
 });
 
-describe('a reply for an order that does not exist', () => {
-  it('is a dead letter at once', async () => {
-    await system.queues.send(
-      new SendMessageCommand({
-        QueueUrl: system.outputs['OrderSagaQueueUrl'],
-        MessageBody: encodeEnvelope(aMessage('StockReserved', {}, { ...now(), aggregateId: 'ord_NOBODY' })),
-      }),
-    );
-    await eventually(async () => {
-      const { Messages = [] } = await system.queues.send(
-        new ReceiveMessageCommand({
-          QueueUrl: system.outputs['OrderSagaDeadLetterQueueUrl'],
-          MaxNumberOfMessages: 10,
-          MessageAttributeNames: ['All'],
-        }),
-      );
-      expect(Messages.map(({ MessageAttributes }) => MessageAttributes!['failure']!.StringValue!).join()).toContain(
-        'there is no order ord_NOBODY',
-      );
-    });
-  });
-});
-
-describe('an order whose message was lost', () => {
-  it('is asked for again by the sweep, and settles', async () => {
-    const sku = unique('sku');
-    await system.api.setStock(sku, 1);
-    const placedAt = Date.now() - 60_000;
-    const order = anOrder({ customerId: unique('c'), items: [{ sku, qty: 1, price: 5 }], total: 5, placedAt, updatedAt: placedAt });
-    // The order alone, as if its row, its stream record and its queue had all been wiped.
-    const item = { ...(JSON.parse(JSON.stringify(order)) as object), openShard: openShardOf(order.orderId) };
-    await system.database.send(new PutCommand({ TableName: system.outputs['OrdersTableName'], Item: item }));
-    const { body } = await system.api.send('POST', '/_local/functions/order-sweep', {});
-    expect(body).toMatchObject({ ok: true, payload: { moved: 1 } });
-    expect(await settled(system, order.orderId)).toMatchObject({ status: 'CONFIRMED', version: 5 });
-    // The first message of the read model is lost for ever: it repairs itself from the order.
-    await eventually(async () => {
-      const { body: list } = await system.api.get(`/orders?customerId=${order.customerId}`);
-      expect(list.orders).toMatchObject([{ orderId: order.orderId, status: 'CONFIRMED', itemCount: 1, total: 5 }]);
-    });
-  });
-});
-
-describe('e-mail', () => {
+describe.concurrent('e-mail', () => {
   let ses: Server;
   let mails: { path: string; auth: string; body: { FromEmailAddress: string; Destination: { ToAddresses: string[] } } }[];
   let mailing: StartedRuntime;
@@ -190,5 +147,48 @@ describe('e-mail', () => {
     await eventually(async () =>
       expect(await itemsOf(other, 'NotificationsTableName')).toMatchObject([{ orderId: body.orderId, email: 'sent' }]),
     );
+  });
+});
+
+describe('a reply for an order that does not exist', () => {
+  it('is a dead letter at once', async () => {
+    await system.queues.send(
+      new SendMessageCommand({
+        QueueUrl: system.outputs['OrderSagaQueueUrl'],
+        MessageBody: encodeEnvelope(aMessage('StockReserved', {}, { ...now(), aggregateId: 'ord_NOBODY' })),
+      }),
+    );
+    await eventually(async () => {
+      const { Messages = [] } = await system.queues.send(
+        new ReceiveMessageCommand({
+          QueueUrl: system.outputs['OrderSagaDeadLetterQueueUrl'],
+          MaxNumberOfMessages: 10,
+          MessageAttributeNames: ['All'],
+        }),
+      );
+      expect(Messages.map(({ MessageAttributes }) => MessageAttributes!['failure']!.StringValue!).join()).toContain(
+        'there is no order ord_NOBODY',
+      );
+    });
+  });
+});
+
+describe('an order whose message was lost', () => {
+  it('is asked for again by the sweep, and settles', async () => {
+    const sku = unique('sku');
+    await system.api.setStock(sku, 1);
+    const placedAt = Date.now() - 60_000;
+    const order = anOrder({ customerId: unique('c'), items: [{ sku, qty: 1, price: 5 }], total: 5, placedAt, updatedAt: placedAt });
+    // The order alone, as if its row, its stream record and its queue had all been wiped.
+    const item = { ...(JSON.parse(JSON.stringify(order)) as object), openShard: openShardOf(order.orderId) };
+    await system.database.send(new PutCommand({ TableName: system.outputs['OrdersTableName'], Item: item }));
+    const { body } = await system.api.send('POST', '/_local/functions/order-sweep', {});
+    expect(body).toMatchObject({ ok: true, payload: { moved: 1 } });
+    expect(await settled(system, order.orderId)).toMatchObject({ status: 'CONFIRMED', version: 5 });
+    // The first message of the read model is lost for ever: it repairs itself from the order.
+    await eventually(async () => {
+      const { body: list } = await system.api.get(`/orders?customerId=${order.customerId}`);
+      expect(list.orders).toMatchObject([{ orderId: order.orderId, status: 'CONFIRMED', itemCount: 1, total: 5 }]);
+    });
   });
 });

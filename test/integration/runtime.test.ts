@@ -2,20 +2,20 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { auditBooks } from '../support/audit.ts';
 import { spawnRuntime, startRuntime, temporaryFolder, type StartedRuntime } from '../support/runtime.ts';
 import { eventually, localSystem, settled, type System } from '../support/system.ts';
 
-/** Does something once the test has ended. Tests that run side by side hand over their own. */
+/** Does something once the test has ended: its own, as tests run side by side. */
 type Afterwards = (cleanUp: () => Promise<void> | void) => void;
 
-function folder(afterwards: Afterwards = onTestFinished): string {
+function folder(afterwards: Afterwards): string {
   const made = temporaryFolder();
   afterwards(() => rmSync(made, { recursive: true, force: true }));
   return made;
 }
-async function start(dataDir: string, afterwards: Afterwards = onTestFinished): Promise<{ runtime: StartedRuntime; system: System }> {
+async function start(dataDir: string, afterwards: Afterwards): Promise<{ runtime: StartedRuntime; system: System }> {
   const runtime = await startRuntime({ dataDir });
   afterwards(() => runtime.end('SIGKILL').then(() => undefined));
   return { runtime, system: await localSystem(runtime.url) };
@@ -40,19 +40,22 @@ const placeMany = (system: System, count: number): Promise<string[]> =>
     }),
   );
 
-describe('stopping', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('on %s leaves no child and exits with 0', async (signal) => {
-    const { runtime } = await start(folder());
+// Side by side, as they also wait; no more of them, as each starts whole systems.
+vi.setConfig({ maxConcurrency: 3 });
+
+describe.concurrent('stopping', () => {
+  it.for(['SIGINT', 'SIGTERM'] as const)('on %s leaves no child and exits with 0', async (signal, { onTestFinished: afterwards }) => {
+    const { runtime } = await start(folder(afterwards), afterwards);
     expect(processesOf(runtime.dataDir).length).toBeGreaterThan(12);
     expect(await runtime.end(signal)).toBe(0);
-    expect(runtime.output()).toContain('stopped');
+    await eventually(() => Promise.resolve(expect(runtime.output()).toContain('stopped')));
     expect(runtime.output()).not.toContain('emulator ended');
     expect(processesOf(runtime.dataDir)).toEqual([]);
   });
 });
 
-describe('killed with -9 in the middle of its orders and started again', () => {
-  it.each<[string, (runtime: StartedRuntime) => void]>([
+describe.concurrent('killed with -9 in the middle of its orders and started again', () => {
+  it.for<[string, (runtime: StartedRuntime) => void]>([
     ['the parent alone', (runtime) => process.kill(runtime.process.pid!, 'SIGKILL')],
     ['its whole process group', (runtime) => process.kill(-runtime.process.pid!, 'SIGKILL')],
     [
@@ -61,23 +64,23 @@ describe('killed with -9 in the middle of its orders and started again', () => {
         for (const line of processesOf(dataDir)) process.kill(Number(line.trim().split(' ')[0]), 'SIGKILL');
       },
     ],
-  ])('%s: it keeps every order, finishes the open ones and leaves no orphan', async (_, kill) => {
-    const dataDir = folder();
-    const first = await start(dataDir);
+  ])('%s: it keeps every order, finishes the open ones and leaves no orphan', async ([, kill], { onTestFinished: afterwards }) => {
+    const dataDir = folder(afterwards);
+    const first = await start(dataDir, afterwards);
     await first.system.api.setStock('tea', 40);
     const ids = await placeMany(first.system, 18);
     kill(first.runtime);
     await eventually(() => Promise.resolve(expect(processesOf(dataDir)).toEqual([])));
 
-    const second = await start(dataDir);
+    const second = await start(dataDir, afterwards);
     const orders = await Promise.all(ids.map((id) => settled(second.system, id)));
     expect(orders.filter(({ status }) => status === 'CONFIRMED')).toHaveLength(12);
     await auditBooks(second.system, new Map([['tea', 40]]));
   });
 
-  it('does not publish what it had published', async () => {
-    const dataDir = folder();
-    const first = await start(dataDir);
+  it('does not publish what it had published', async ({ onTestFinished: afterwards }) => {
+    const dataDir = folder(afterwards);
+    const first = await start(dataDir, afterwards);
     const [id] = await placeMany(first.system, 1);
     await settled(first.system, id!);
     await eventually(async () => {
@@ -85,7 +88,7 @@ describe('killed with -9 in the middle of its orders and started again', () => {
       expect(body.entries.every(({ status }: { status: string }) => status === 'SENT')).toBe(true);
     });
     await first.runtime.end('SIGKILL');
-    const second = await start(dataDir);
+    const second = await start(dataDir, afterwards);
     // Out of stock: placed, rejected, failed.
     const [later] = await placeMany(second.system, 1);
     await settled(second.system, later!);
@@ -97,7 +100,6 @@ describe('killed with -9 in the middle of its orders and started again', () => {
   });
 });
 
-// From here on side by side: most of the time they wait, one of them for a visibility timeout.
 describe.concurrent('an environment that is killed', () => {
   it('in the middle of its work costs a retry, not an order', async ({ onTestFinished: afterwards }) => {
     const { system } = await start(folder(afterwards), afterwards);
