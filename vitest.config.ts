@@ -20,9 +20,26 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } },
+      {
+        test: {
+          name: 'contract',
+          include: ['test/contract/**/*.test.ts'],
+          pool: 'forks',
+          isolate: false,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
       // The same suite on the simulation's memory: what is proven there holds for what it stands for.
-      { test: { name: 'contract-memory', include: ['test/contract/**/*.test.ts'], pool: 'forks', env: { TEST_TABLES: 'memory' } } },
+      {
+        test: {
+          name: 'contract-memory',
+          include: ['test/contract/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          env: { TEST_TABLES: 'memory' },
+        },
+      },
       { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], pool: 'forks', testTimeout: 60_000 } },
       {
         test: {
