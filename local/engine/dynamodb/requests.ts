@@ -1,0 +1,128 @@
+import { checkDefined, checkUsed, type Bindings } from './expressions/bindings.ts';
+import { checkOperands } from './expressions/conditions.ts';
+import { parseCondition, parseFilter, parseKeyCondition, parseProjection, parseUpdate } from './expressions/parse.ts';
+import { checkProjection } from './expressions/projections.ts';
+import type { Condition, Parsed, Path, Update } from './expressions/syntax.ts';
+import type { ExpressionKind } from './expressions/tokens.ts';
+import { checkUpdate } from './expressions/updates.ts';
+import { invalid } from './problems.ts';
+import { takeValue, type Item, type Value } from './values.ts';
+
+/** Items and values as the document client has them, or as the engine does. */
+export type Given = Readonly<Record<string, unknown>>;
+
+export interface Expressions {
+  readonly TableName: string;
+  readonly ConditionExpression?: string;
+  readonly FilterExpression?: string;
+  readonly KeyConditionExpression?: string;
+  readonly ProjectionExpression?: string;
+  readonly UpdateExpression?: string;
+  readonly ExpressionAttributeNames?: Readonly<Record<string, string>>;
+  readonly ExpressionAttributeValues?: Given;
+}
+
+export interface WriteInput extends Expressions {
+  readonly Key?: Given;
+  readonly Item?: Given;
+  readonly ReturnValues?: string;
+  readonly ReturnValuesOnConditionCheckFailure?: string;
+}
+
+export interface ReadInput extends Expressions {
+  readonly Key?: Given;
+  readonly IndexName?: string;
+  readonly ConsistentRead?: boolean;
+  readonly ExclusiveStartKey?: Given;
+  readonly Limit?: number;
+  readonly ScanIndexForward?: boolean;
+  readonly Select?: string;
+  readonly Segment?: number;
+  readonly TotalSegments?: number;
+}
+
+export type WriteKind = 'Put' | 'Update' | 'Delete' | 'ConditionCheck';
+export type TransactItem = Partial<Readonly<Record<WriteKind, WriteInput>>>;
+
+/** The expressions of one request, read and checked, and what their placeholders stand for. */
+export interface Bound {
+  readonly bindings: Bindings;
+  readonly condition?: Condition;
+  readonly filter?: Condition;
+  readonly keyCondition?: Condition;
+  readonly projection?: readonly Path[];
+  readonly update?: Update;
+}
+
+const nothing: Bound = { bindings: { names: {}, values: {} } };
+
+/**
+ * @param absent how AWS goes on when there are values but no expression
+ * @throws ValidationException for an expression that cannot be read, and for placeholders that are missing, spare or malformed
+ */
+export function bind(input: Expressions, absent = ''): Bound {
+  const { ConditionExpression, FilterExpression, KeyConditionExpression, ProjectionExpression, UpdateExpression } = input;
+  const { ExpressionAttributeNames, ExpressionAttributeValues } = input;
+  const all: Parsed<unknown>[] = [];
+  const read = <Tree>(text: string | undefined, parse: (text: string) => Parsed<Tree>): Tree | undefined => {
+    if (text === undefined) return undefined;
+    const parsed = parse(text);
+    all.push(parsed);
+    return parsed.tree;
+  };
+  const update = read(UpdateExpression, parseUpdate);
+  const keyCondition = read(KeyConditionExpression, parseKeyCondition);
+  const filter = read(FilterExpression, parseFilter);
+  const condition = read(ConditionExpression, parseCondition);
+  const projection = read(ProjectionExpression, parseProjection);
+  if (all.length === 0) {
+    if (ExpressionAttributeNames) throw invalid('ExpressionAttributeNames can only be specified when using expressions');
+    if (ExpressionAttributeValues) throw invalid(`ExpressionAttributeValues can only be specified when using expressions${absent}`);
+    return nothing;
+  }
+  const bindings = { names: namesOf(ExpressionAttributeNames), values: valuesOf(ExpressionAttributeValues) };
+  const kinds: readonly (readonly [ExpressionKind, string | undefined])[] = [
+    ['UpdateExpression', UpdateExpression],
+    ['KeyConditionExpression', KeyConditionExpression],
+    ['FilterExpression', FilterExpression],
+    ['ConditionExpression', ConditionExpression],
+    ['ProjectionExpression', ProjectionExpression],
+  ];
+  let i = 0;
+  for (const [kind, text] of kinds) if (text !== undefined) checkDefined(kind, all[i++]!, bindings);
+  if (update) checkUpdate(update, bindings);
+  if (keyCondition) checkOperands('KeyConditionExpression', keyCondition, bindings);
+  if (filter) checkOperands('FilterExpression', filter, bindings);
+  if (condition) checkOperands('ConditionExpression', condition, bindings);
+  if (projection) checkProjection(projection, bindings);
+  checkUsed(all, bindings);
+  return { bindings, condition, filter, keyCondition, projection, update };
+}
+
+const noNames: Bindings['names'] = {};
+const noValues: Bindings['values'] = {};
+
+function namesOf(given: Readonly<Record<string, string>> | undefined): Bindings['names'] {
+  if (!given) return noNames;
+  const names = Object.keys(given);
+  if (names.length === 0) throw invalid('ExpressionAttributeNames must not be empty');
+  for (const name of names) {
+    if (!/^#\w+$/.test(name)) throw invalid(`ExpressionAttributeNames contains invalid key: Syntax error; key: "${name}"`);
+  }
+  return given;
+}
+
+function valuesOf(given: Given | undefined): Bindings['values'] {
+  if (!given) return noValues;
+  const values: Record<string, Value> = {};
+  let count = 0;
+  for (const name in given) {
+    if (!/^:\w+$/.test(name)) throw invalid(`ExpressionAttributeValues contains invalid key: Syntax error; key: "${name}"`);
+    values[name] = takeValue(given[name]);
+    count++;
+  }
+  if (count === 0) throw invalid('ExpressionAttributeValues must not be empty');
+  return values;
+}
+
+export const takeItem = (given: Given): Item => takeValue(given) as Item;
