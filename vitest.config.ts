@@ -40,6 +40,7 @@ export default defineConfig({
           env: { TEST_TABLES: 'memory' },
         },
       },
+      { test: { name: 'engine', include: ['test/engine/**/*.test.ts'], pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } },
       { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], pool: 'forks', testTimeout: 60_000 } },
       {
         test: {

@@ -15,7 +15,7 @@ const asOperator = ` --aws-sigv4 aws:amz:us-east-1:execute-api --user "$AWS_ACCE
 
 /** What a newcomer needs once: where it is, what to paste, what is real and what is not. */
 export function banner(
-  { url, awsUrl, emulators }: LocalRuntime,
+  { url, awsUrl, services }: LocalRuntime,
   { dataDir, stage, watch, faults, auth }: LocalOptions,
   seconds: number,
 ): string {
@@ -40,7 +40,7 @@ ${proofs.map((proof) => `  who you are    ${proof}\n`).join('')}\
 ${auth === 'off' ? '  the story      npm run demo\n' : ''}\
 
   data           ${dataDir}   (npm start -- --fresh starts from nothing)
-  emulated       ${emulators.join(', ')}; Lambda, event sources, schedules and HTTP API by this process
+  emulated       ${services.join(', ')}; Lambda, event sources, schedules and HTTP API by this process
   AWS endpoint   ${awsUrl}   (any credentials)
   ${authentication[auth]}
   stop           Ctrl-C${Object.keys(faults).length > 0 ? `\n  FAULTS are on  ${JSON.stringify(faults)}` : ''}${watch ? '\n  reloading      functions reload when their source changes' : ''}

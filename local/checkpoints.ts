@@ -19,11 +19,10 @@ export class Checkpoints {
     return this.#reached.get(stream) ?? {};
   }
 
-  /** What every shard has reached; nothing up to here is needed any more. */
-  lowest(): bigint | undefined {
-    const places = [...this.#reached.values()].flatMap((position) => Object.values(position));
-    const reached = places.filter((place) => place !== readToItsEnd).map(BigInt);
-    return reached.length === 0 ? undefined : reached.reduce((low, next) => (next < low ? next : low));
+  /** What every shard has reached; nothing before it is needed any more. */
+  lowest(): string | undefined {
+    const places = [...this.#reached.values()].flatMap((position) => Object.values(position)).filter((place) => place !== readToItsEnd);
+    return places.toSorted((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1))[0];
   }
 
   /** Written beside and renamed: a kill in between leaves the old file, and a few records are delivered again. */

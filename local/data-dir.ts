@@ -5,11 +5,17 @@ import { StartProblem } from './problem.ts';
 import { commandOf } from './processes.ts';
 
 const lockName = 'runtime.pid';
+/** Tables, streams and queues, and what SQLite keeps beside its file. */
+export const engineFile = 'aws.sqlite';
+/** Of 0.3.0 and before, which kept them with other emulators. */
+const formerly = ['dynamodb', 'sqs'];
 /** What a data directory may hold; `--fresh` deletes nothing else. */
 const ours = new Set([
   lockName,
-  'dynamodb',
-  'sqs',
+  engineFile,
+  `${engineFile}-wal`,
+  `${engineFile}-shm`,
+  ...formerly,
   'checkpoints.json',
   'checkpoints.json.new',
   identitiesFile,
@@ -32,6 +38,13 @@ export function openDataDir(dataDir: string, fresh: boolean): () => void {
     if (pid !== process.pid && /node|vitest/.test(commandOf(pid))) {
       throw new StartProblem(`${dataDir} is in use by process ${pid}. Stop it, or choose another folder: npm start -- --data-dir <folder>`);
     }
+  }
+  const former = formerly.filter((name) => existsSync(join(dataDir, name)));
+  if (!fresh && former.length > 0) {
+    throw new StartProblem(
+      `${dataDir} is of release 0.3.0 or before, whose tables and queues (${former.join(', ')}) this release does not read. Finish its orders with that release ` +
+        'and start from nothing with: npm start -- --fresh\nOr keep it, and choose another folder: npm start -- --data-dir <folder>',
+    );
   }
   if (fresh) {
     const foreign = readdirSync(dataDir).filter((name) => !ours.has(name));

@@ -1,3 +1,4 @@
+import { AwsError } from './engine/aws-error.ts';
 import { variablesOf, type FaultName, type Faults, type FaultSettings } from '../lambdas/contract/core/faults.ts';
 
 type RateName = Extract<FaultName, `${string}Rate`>;
@@ -58,36 +59,30 @@ export class FaultBoard {
   }
 }
 
-interface AwsAnswer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
-
 const writes = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems']);
 
-/** What AWS answers to a call that meets a fault; undefined when it meets none. */
-export function faultyAnswer(
+/** The error with which AWS answers a call that meets a fault; undefined when it meets none. */
+export function faultOf(
   board: FaultBoard,
   caller: string,
   operation: string,
   body: Readonly<Record<string, unknown>>,
-): AwsAnswer | undefined {
+): AwsError | undefined {
   const items = body['TransactItems'] as unknown[] | undefined;
-  const refuse = (type: string, message: string): AwsAnswer => ({ status: 400, body: { __type: type, message } });
-  const cancel = (Code: string): AwsAnswer => {
+  const cancel = (Code: string): AwsError => {
     const victim = Math.floor(Math.random() * items!.length);
     const CancellationReasons = items!.map((_, i) => ({ Code: i === victim ? Code : 'None' }));
     const list = CancellationReasons.map((reason) => reason.Code).join(', ');
     const message = `Transaction cancelled, please refer cancellation reasons for specific reasons [${list}]`;
-    return { status: 400, body: { __type: 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException', message, CancellationReasons } };
+    return new AwsError('TransactionCanceledException', message, { CancellationReasons });
   };
   if (board.strikes(caller, 'throttleRate')) {
     if (items) return cancel('ThrottlingError');
-    return refuse('com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException', 'an injected throttle');
+    return new AwsError('ProvisionedThroughputExceededException', 'an injected throttle');
   }
   if (writes.has(operation) && board.strikes(caller, 'conflictRate')) {
     if (items) return cancel('TransactionConflict');
-    return refuse('com.amazonaws.dynamodb.v20120810#TransactionConflictException', 'an injected conflict');
+    return new AwsError('TransactionConflictException', 'an injected conflict');
   }
   return undefined;
 }

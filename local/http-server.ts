@@ -138,17 +138,6 @@ function answerRaw(socket: Socket, refusal: Refusal, bodyOf: ServerOptions['refu
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-/** Has a server that others made answer this machine only. */
-export function guardServer(server: Server): void {
-  const listeners = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
-  server.removeAllListeners('request');
-  server.on('request', (request, response) => {
-    const why = foreign(request, { hosts: [], origins: [] });
-    if (why === undefined) for (const listener of listeners) listener.call(server, request, response);
-    else response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify({ message: why }));
-  });
-}
-
 /** @returns undefined when the body is larger than `maxBytes` */
 export async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return undefined;

@@ -21,19 +21,12 @@ export async function main(args: readonly string[]): Promise<void> {
     // Now, and not at its end: it may be killed.
     flushCompileCache();
 
-    let stopping = false;
     const stopped = new Promise<number>((resolve) => {
       stop = resolve;
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
       whenNpmEnds(() => stop(0));
-      void runtime.broken.then((why) => {
-        // On an orderly stop the emulators end too, and that is nobody's problem.
-        if (!stopping) print(`\n${why}`);
-        stop(1);
-      });
     });
     const code = await stopped;
-    stopping = true;
     await runtime.stop();
     print('stopped');
     process.exit(code);

@@ -1,4 +1,5 @@
-import { AwsCallError, callService } from './emulators/call.ts';
+import type { Caller } from './emulators/call.ts';
+import { AwsError } from './engine/aws-error.ts';
 import { until } from './ports.ts';
 import { StartProblem } from './problem.ts';
 import { localAccount, localRegion, resourcesOf, resolveValue, type ResourceValues, type Template } from './template.ts';
@@ -8,6 +9,7 @@ interface TableProperties {
   readonly AttributeDefinitions: unknown;
   readonly GlobalSecondaryIndexes?: readonly { readonly IndexName: string; readonly KeySchema: unknown; readonly Projection: unknown }[];
   readonly StreamSpecification?: { readonly StreamViewType: string };
+  readonly TimeToLiveSpecification?: { readonly AttributeName: string; readonly Enabled: boolean };
 }
 
 interface TableDescription {
@@ -18,15 +20,15 @@ interface TableDescription {
 }
 
 /** Creates the template's tables that do not exist yet. @throws StartProblem when one exists with other keys or indexes */
-export async function createTables(template: Template, stackName: string, endpoint: string): Promise<Map<string, ResourceValues>> {
+export async function createTables(template: Template, stackName: string, call: Caller): Promise<Map<string, ResourceValues>> {
   const created = new Map<string, ResourceValues>();
   for (const [id, properties] of resourcesOf(template, 'AWS::DynamoDB::Table')) {
     const name = `${stackName}-${id}`;
     const wanted = properties as unknown as TableProperties;
-    const existing = await describe(endpoint, name);
+    const existing = await describe(call, name);
     if (existing) assertSame(name, wanted, existing);
-    else await createTable(endpoint, name, wanted);
-    const table = existing ?? (await describe(endpoint, name));
+    else await createTable(call, name, wanted);
+    const table = existing ?? (await describe(call, name));
     if (!table) throw new Error(`table ${name} was created but cannot be described`);
     created.set(id, {
       ref: name,
@@ -37,28 +39,28 @@ export async function createTables(template: Template, stackName: string, endpoi
 }
 
 /** Deletes the template's tables and waits until they are gone. */
-export async function dropTables(template: Template, stackName: string, endpoint: string): Promise<void> {
+export async function dropTables(template: Template, stackName: string, call: Caller): Promise<void> {
   for (const [id] of resourcesOf(template, 'AWS::DynamoDB::Table')) {
     const name = `${stackName}-${id}`;
-    if (!(await describe(endpoint, name))) continue;
-    await callService(endpoint, 'DynamoDB_20120810.DeleteTable', { TableName: name });
-    await until(`table ${name} is deleted`, 30_000, async () => (await describe(endpoint, name)) === undefined);
+    if (!(await describe(call, name))) continue;
+    await call('DynamoDB_20120810.DeleteTable', { TableName: name });
+    await until(`table ${name} is deleted`, 30_000, async () => (await describe(call, name)) === undefined);
   }
 }
 
-async function describe(endpoint: string, name: string): Promise<TableDescription | undefined> {
+async function describe(call: Caller, name: string): Promise<TableDescription | undefined> {
   try {
-    const { Table } = await callService(endpoint, 'DynamoDB_20120810.DescribeTable', { TableName: name });
+    const { Table } = await call('DynamoDB_20120810.DescribeTable', { TableName: name });
     return Table as TableDescription;
   } catch (error) {
-    if (error instanceof AwsCallError && error.name === 'ResourceNotFoundException') return undefined;
+    if (error instanceof AwsError && error.name === 'ResourceNotFoundException') return undefined;
     throw error;
   }
 }
 
-async function createTable(endpoint: string, name: string, wanted: TableProperties): Promise<void> {
-  const { KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, StreamSpecification } = wanted;
-  await callService(endpoint, 'DynamoDB_20120810.CreateTable', {
+async function createTable(call: Caller, name: string, wanted: TableProperties): Promise<void> {
+  const { KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, StreamSpecification, TimeToLiveSpecification } = wanted;
+  await call('DynamoDB_20120810.CreateTable', {
     TableName: name,
     KeySchema,
     AttributeDefinitions,
@@ -66,6 +68,7 @@ async function createTable(endpoint: string, name: string, wanted: TableProperti
     ...(GlobalSecondaryIndexes ? { GlobalSecondaryIndexes } : {}),
     ...(StreamSpecification ? { StreamSpecification: { StreamEnabled: true, ...StreamSpecification } } : {}),
   });
+  if (TimeToLiveSpecification) await call('DynamoDB_20120810.UpdateTimeToLive', { TableName: name, TimeToLiveSpecification });
 }
 
 function assertSame(name: string, wanted: TableProperties, existing: TableDescription): void {
@@ -95,7 +98,7 @@ interface QueueProperties {
 export async function createQueues(
   template: Template,
   stackName: string,
-  endpoint: string,
+  call: Caller,
   urlBase: string,
 ): Promise<Map<string, ResourceValues>> {
   const queues = resourcesOf(template, 'AWS::SQS::Queue');
@@ -121,17 +124,17 @@ export async function createQueues(
     };
     const { ref, attributes: known } = created.get(id)!;
     try {
-      await callService(endpoint, 'AmazonSQS.CreateQueue', { QueueName: known['QueueName'], Attributes: attributes });
+      await call('AmazonSQS.CreateQueue', { QueueName: known['QueueName'], Attributes: attributes });
     } catch (error) {
       // It is there from an earlier start with other numbers: they are brought up to date.
-      if (!(error instanceof AwsCallError) || !/QueueNameExists|QueueAlreadyExists/.test(error.name)) throw error;
-      await callService(endpoint, 'AmazonSQS.SetQueueAttributes', { QueueUrl: ref, Attributes: attributes });
+      if (!(error instanceof AwsError) || !/QueueNameExists|QueueAlreadyExists/.test(error.name)) throw error;
+      await call('AmazonSQS.SetQueueAttributes', { QueueUrl: ref, Attributes: attributes });
     }
   }
   return created;
 }
 
 /** Deletes what queues hold. @param queues as `createQueues` returned them */
-export async function purgeQueues(queues: ReadonlyMap<string, ResourceValues>, endpoint: string): Promise<void> {
-  for (const { ref } of queues.values()) await callService(endpoint, 'AmazonSQS.PurgeQueue', { QueueUrl: ref });
+export async function purgeQueues(queues: ReadonlyMap<string, ResourceValues>, call: Caller): Promise<void> {
+  for (const { ref } of queues.values()) await call('AmazonSQS.PurgeQueue', { QueueUrl: ref });
 }

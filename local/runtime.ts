@@ -3,10 +3,10 @@ import { synthesize, type Assembly } from './assembly.ts';
 import { startAwsProxy, type AwsProxy } from './aws-proxy.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { logReader, type Print } from './console.ts';
-import { openDataDir } from './data-dir.ts';
-import { startDynamoDb, type DynamoDb } from './emulators/dynamodb.ts';
+import { engineFile, openDataDir } from './data-dir.ts';
+import { callerOf, type Caller } from './emulators/call.ts';
 import { namedEndpoint } from './emulators/named.ts';
-import { startSqs, type Sqs } from './emulators/sqs.ts';
+import { EmbeddedAws } from './engine/embedded.ts';
 import { Iam } from './iam.ts';
 import { FaultBoard } from './faults.ts';
 import { FunctionPool } from './functions/pool.ts';
@@ -24,7 +24,7 @@ import { StartProblem } from './problem.ts';
 import { Processes } from './processes.ts';
 import { createQueues, createTables, dropTables, purgeQueues } from './resources.ts';
 import { connectSources, isPermitted } from './sources/connect.ts';
-import { checkTypes, resourcesOf, resolveValue, type ResourceValues } from './template.ts';
+import { checkTypes, localAccount, localRegion, resourcesOf, resolveValue, type ResourceValues } from './template.ts';
 
 /** A running system. */
 export interface LocalRuntime {
@@ -32,10 +32,9 @@ export interface LocalRuntime {
   readonly url: string;
   /** Endpoint of its DynamoDB and SQS, for tests and for the AWS CLI. */
   readonly awsUrl: string;
-  readonly emulators: readonly string[];
+  /** What stands for AWS's services. */
+  readonly services: readonly string[];
   stop(): Promise<void>;
-  /** Resolves with the reason when an emulator ends by itself: nothing works without it. */
-  readonly broken: Promise<string>;
 }
 
 const trimEveryMs = 60_000;
@@ -61,17 +60,20 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     // Asked before anything keeps this process busy for seconds.
     const dynamoDbUrl = await namedEndpoint('AWS_ENDPOINT_URL_DYNAMODB', 'DynamoDB_20120810.ListTables', fresh);
     const sqsUrl = await namedEndpoint('AWS_ENDPOINT_URL_SQS', 'AmazonSQS.ListQueues', fresh);
-    const [assembly, dynamoDb, sqs] = await allOrNone([
-      synthesize(stage, contextOf(options, issuer)),
-      dynamoDbUrl === undefined ? startDynamoDb(dataDir, processes) : { ...named(dynamoDbUrl), trim: () => undefined },
-      sqsUrl === undefined ? startSqs(dataDir, processes) : named(sqsUrl),
-    ]);
+    const onProblem = (what: string): void => print(`          ${what}`);
+    let proxyUrl = '';
+    const engine = openEngine(dataDir, () => proxyUrl, onProblem);
+    stops.push(() => engine.stop());
+    const embedded: Caller = (target, input, signal) => engine.call(target, input, signal);
+    const dynamoDb = dynamoDbUrl === undefined ? embedded : callerOf(dynamoDbUrl);
+    const sqs = sqsUrl === undefined ? embedded : callerOf(sqsUrl);
+    const assembly = await synthesize(stage, contextOf(options, issuer));
     checkTypes(assembly.template);
 
-    const onProblem = (what: string): void => print(`          ${what}`);
     const hosts = options.allowHosts;
     const faults = new FaultBoard(options.faults);
-    const proxy = await startAwsProxy({ dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint, identities, faults, hosts, onProblem });
+    const proxy = await startAwsProxy({ dynamoDb, sqs, identities, faults, hosts, onProblem });
+    proxyUrl = proxy.url;
     stops.push(() => proxy.stop());
     const values = await createResources(assembly, proxy, { dynamoDb, sqs }, fresh);
 
@@ -106,8 +108,8 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       template: assembly.template,
       values,
       pools,
-      dynamoDb: dynamoDb.endpoint,
-      sqs: sqs.endpoint,
+      dynamoDb,
+      sqs,
       queuesOutlive: sqsUrl !== undefined,
       checkpoints,
       iam,
@@ -118,7 +120,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const trimming = setInterval(() => {
       assembly.touch();
       const lowest = checkpoints.lowest();
-      if (lowest !== undefined) dynamoDb.trim(lowest);
+      if (lowest !== undefined) engine.trim(lowest);
     }, trimEveryMs);
     stops.push(() => clearInterval(trimming));
     if (options.watch) {
@@ -130,9 +132,8 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     return {
       url: gateway.url,
       awsUrl: proxy.url,
-      emulators: [`DynamoDB by ${dynamoDb.what}`, `SQS by ${sqs.what}`],
+      services: [`DynamoDB by ${dynamoDbUrl ?? 'this process'}`, `SQS by ${sqsUrl ?? 'this process'}`],
       stop,
-      broken: Promise.race([dynamoDb.exited, sqs.exited]),
     };
   } catch (error) {
     await stop();
@@ -140,39 +141,33 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
   }
 }
 
-/** As Promise.all, but a failure waits for the others to end: what they start must be there to be stopped. */
-async function allOrNone<Values extends readonly unknown[]>(work: {
-  [I in keyof Values]: Promise<Values[I]> | Values[I];
-}): Promise<Values> {
-  const results = await Promise.allSettled(work);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
-  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as Values;
+function openEngine(dataDir: string, endpoint: () => string, onProblem: (what: string) => void): EmbeddedAws {
+  try {
+    return new EmbeddedAws({ file: join(dataDir, engineFile), region: localRegion, account: localAccount, endpoint, onProblem });
+  } catch (error) {
+    throw new StartProblem(`${(error as Error).message}. Move it away, or start from nothing: npm start -- --fresh`);
+  }
 }
 
-const never = new Promise<string>(() => undefined);
-
-const named = (endpoint: string) => ({ endpoint, what: endpoint, exited: never });
-
-interface Emulators {
-  readonly dynamoDb: DynamoDb;
-  readonly sqs: Sqs;
+interface Services {
+  readonly dynamoDb: Caller;
+  readonly sqs: Caller;
 }
 
 /** What a named emulator holds is not in the data directory: starting from nothing empties it here. */
 async function createResources(
   assembly: Assembly,
   proxy: AwsProxy,
-  { dynamoDb, sqs }: Emulators,
+  { dynamoDb, sqs }: Services,
   fresh: boolean,
 ): Promise<Map<string, ResourceValues>> {
   const { template, stackName } = assembly;
-  if (fresh) await dropTables(template, stackName, dynamoDb.endpoint);
+  if (fresh) await dropTables(template, stackName, dynamoDb);
   const [tables, queues] = await Promise.all([
-    createTables(template, stackName, dynamoDb.endpoint),
-    createQueues(template, stackName, sqs.endpoint, proxy.url),
+    createTables(template, stackName, dynamoDb),
+    createQueues(template, stackName, sqs, proxy.url),
   ]);
-  if (fresh) await purgeQueues(queues, sqs.endpoint);
+  if (fresh) await purgeQueues(queues, sqs);
   return new Map([...tables, ...queues, ...functionValues(assembly)]);
 }
 

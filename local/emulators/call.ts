@@ -1,16 +1,20 @@
 import { Agent, request } from 'node:http';
+import { AwsError } from '../engine/aws-error.ts';
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
-/** An AWS service answered with an error: its code and message. */
-export class AwsCallError extends Error {
-  override readonly name: string;
+/** Calls an AWS service in its JSON protocol: the embedded engine, or an emulator that the user named. */
+export type Caller = (
+  /** Such as `AmazonSQS.ReceiveMessage`. */
+  target: string,
+  body: unknown,
+  signal?: AbortSignal,
+) => Promise<Record<string, unknown>>;
 
-  constructor(code: string, message: string) {
-    super(message);
-    this.name = code;
-  }
-}
+export const callerOf =
+  (endpoint: string): Caller =>
+  (target, body, signal) =>
+    callService(endpoint, target, body, signal);
 
 /**
  * One call in AWS's JSON protocol, without an SDK: the runtime makes thousands a second on a laptop's two cores,
@@ -45,15 +49,16 @@ export function callService(endpoint: string, target: string, body: unknown, sig
           try {
             answer = JSON.parse(text === '' ? '{}' : text) as Record<string, unknown>;
           } catch {
-            reject(new AwsCallError('UnreadableAnswer', `${target}: ${text.slice(0, 200)}`));
+            reject(new AwsError('UnreadableAnswer', `${target}: ${text.slice(0, 200)}`));
             return;
           }
           if (incoming.statusCode === 200) resolve(answer);
           else
             reject(
-              new AwsCallError(
+              new AwsError(
                 String(answer['__type'] ?? 'Unknown').replace(/^.*#/, ''),
                 `${target}: ${String(answer['message'] ?? answer['Message'] ?? text)}`,
+                answer,
               ),
             );
         });

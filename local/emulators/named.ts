@@ -1,5 +1,6 @@
 import { StartProblem } from '../problem.ts';
-import { AwsCallError, callService } from './call.ts';
+import { AwsError } from '../engine/aws-error.ts';
+import { callService } from './call.ts';
 
 /** How long an emulator may take to answer its first call. */
 const patienceMs = 5000;
@@ -28,7 +29,7 @@ export async function namedEndpoint(variable: string, target: string, fresh: boo
 }
 
 function whyNot(error: NodeJS.ErrnoException): string {
-  if (error instanceof AwsCallError) return `it answers, but not as the service does: ${error.message}`;
+  if (error instanceof AwsError) return `it answers, but not as the service does: ${error.message}`;
   switch (error.code) {
     case 'ECONNREFUSED':
       return 'the connection is refused. Is the emulator running?';

@@ -1,5 +1,5 @@
 import type { Checkpoints } from '../checkpoints.ts';
-import { callService } from '../emulators/call.ts';
+import type { Caller } from '../emulators/call.ts';
 import type { FaultBoard } from '../faults.ts';
 import type { Iam, Need } from '../iam.ts';
 import type { FunctionPool } from '../functions/pool.ts';
@@ -13,8 +13,8 @@ export interface SourcesContext {
   readonly values: ReadonlyMap<string, ResourceValues>;
   /** Function's logical id → pool. */
   readonly pools: ReadonlyMap<string, FunctionPool>;
-  readonly dynamoDb: string;
-  readonly sqs: string;
+  readonly dynamoDb: Caller;
+  readonly sqs: Caller;
   /** Whether the queues go on when the runtime stops: behind an endpoint that the user named. */
   readonly queuesOutlive: boolean;
   readonly checkpoints: Checkpoints;
@@ -45,7 +45,7 @@ export function connectSources(context: SourcesContext): () => Promise<void> {
     for (const [id, raw] of resourcesOf(template, 'AWS::Lambda::EventSourceMapping')) {
       const { FunctionName, EventSourceArn: arn } = resolveValue(raw, template, values) as MappingProperties;
       if (pools.get(FunctionName)?.fn.name !== name || !arn.startsWith('arn:aws:sqs:')) continue;
-      await callService(sqs, 'AmazonSQS.PurgeQueue', { QueueUrl: queueUrlOf(values, arn, id) });
+      await sqs('AmazonSQS.PurgeQueue', { QueueUrl: queueUrlOf(values, arn, id) });
     }
   };
   const stops = [
@@ -69,7 +69,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
   mayRead(context.iam, id, pool.fn.name, arn, mapping.DestinationConfig?.OnFailure?.Destination);
   if (arn.startsWith('arn:aws:sqs:')) {
     const source = new QueueSource({
-      endpoint: sqs,
+      call: sqs,
       queueUrl: queueUrlOf(values, arn, id),
       queueArn: arn,
       outlives: queuesOutlive,
@@ -87,7 +87,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
   if (tableId === undefined) throw new StartProblem(`event source ${id}: ${arn} is neither a queue nor a stream of this template`);
   const failures = mapping.DestinationConfig?.OnFailure?.Destination;
   const source = new StreamSource({
-    endpoint: dynamoDb,
+    call: dynamoDb,
     streamArn: arn,
     partitionKey: partitionKeyOf(template, tableId),
     batchSize: mapping.BatchSize ?? 100,
@@ -97,7 +97,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
     bisectBatchOnError: mapping.BisectBatchOnFunctionError ?? false,
     retryAttempts: mapping.MaximumRetryAttempts ?? Number.POSITIVE_INFINITY,
     maxRecordAgeSeconds: mapping.MaximumRecordAgeInSeconds ?? Number.POSITIVE_INFINITY,
-    onFailure: failures === undefined ? undefined : { endpoint: sqs, queueUrl: queueUrlOf(values, failures, id) },
+    onFailure: failures === undefined ? undefined : { call: sqs, queueUrl: queueUrlOf(values, failures, id) },
     pool,
     faults,
     position: checkpoints.get(arn),

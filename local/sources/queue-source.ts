@@ -1,10 +1,10 @@
-import { callService } from '../emulators/call.ts';
+import type { Caller } from '../emulators/call.ts';
 import type { FaultBoard } from '../faults.ts';
 import type { FunctionPool } from '../functions/pool.ts';
 
 /** An event source mapping from a queue, resolved. */
 export interface QueueSourceOptions {
-  readonly endpoint: string;
+  readonly call: Caller;
   readonly queueUrl: string;
   readonly queueArn: string;
   /** Whether the queue goes on when the runtime stops, as one behind an endpoint that the user named. */
@@ -91,9 +91,9 @@ export class QueueSource {
   }
 
   async #receive(): Promise<ReceivedMessage[]> {
-    const { endpoint, queueUrl, batchSize, batchWindowSeconds, outlives } = this.#options;
+    const { call, queueUrl, batchSize, batchWindowSeconds, outlives } = this.#options;
     const receive = async (most: number, waitSeconds: number): Promise<ReceivedMessage[]> => {
-      const { Messages = [] } = await callService(endpoint, 'AmazonSQS.ReceiveMessage', {
+      const { Messages = [] } = await call('AmazonSQS.ReceiveMessage', {
         QueueUrl: queueUrl,
         MaxNumberOfMessages: Math.min(10, most),
         WaitTimeSeconds: waitSeconds,
@@ -121,12 +121,12 @@ export class QueueSource {
 
   /** In a second: 0 loses a message in one of the emulators. */
   async #putBack({ ReceiptHandle }: ReceivedMessage): Promise<void> {
-    const { endpoint, queueUrl } = this.#options;
-    await callService(endpoint, 'AmazonSQS.ChangeMessageVisibility', { QueueUrl: queueUrl, ReceiptHandle, VisibilityTimeout: 1 });
+    const { call, queueUrl } = this.#options;
+    await call('AmazonSQS.ChangeMessageVisibility', { QueueUrl: queueUrl, ReceiptHandle, VisibilityTimeout: 1 });
   }
 
   async #handle(messages: ReceivedMessage[]): Promise<void> {
-    const { endpoint, queueUrl, queueArn, pool, faults, reportBatchItemFailures, onProblem } = this.#options;
+    const { call, queueUrl, queueArn, pool, faults, reportBatchItemFailures, onProblem } = this.#options;
     const event = { Records: messages.map((message) => recordOf(message, queueArn)) };
     if (faults.strikes(pool.fn.name, 'duplicateRate')) void pool.invoke(event);
     const result = await pool.invoke(event);
@@ -138,7 +138,7 @@ export class QueueSource {
     const done = messages.filter((message) => !failed.has(message.MessageId));
     if (done.length === 0 || this.#stopped) return;
     try {
-      await callService(endpoint, 'AmazonSQS.DeleteMessageBatch', {
+      await call('AmazonSQS.DeleteMessageBatch', {
         QueueUrl: queueUrl,
         Entries: done.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle })),
       });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AwsCallError, callService } from '../emulators/call.ts';
+import type { Caller } from '../emulators/call.ts';
+import { AwsError } from '../engine/aws-error.ts';
 
 export interface StreamRecord {
   readonly eventID: string;
@@ -19,7 +20,7 @@ export type StreamPosition = Readonly<Record<string, string>>;
 export const readToItsEnd = 'closed';
 
 export interface StreamReaderOptions {
-  readonly endpoint: string;
+  readonly call: Caller;
   readonly streamArn: string;
   /** Where an earlier reader ended. A shard that is not in it is read from its oldest record. */
   readonly position: StreamPosition;
@@ -136,7 +137,7 @@ export class StreamReader {
         if (handled === 0) await this.pause(pollMs);
       } catch (error) {
         iterator = undefined;
-        const kind = error instanceof AwsCallError ? error.name : '';
+        const kind = error instanceof AwsError ? error.name : '';
         if (this.stopped) return;
         // Its last record is older than a day. The list of shards says whether it is the shard or the stream that is gone.
         if (kind === 'ResourceNotFoundException') return this.pause(retryMs);
@@ -182,7 +183,7 @@ export class StreamReader {
   }
 
   #call(operation: string, body: unknown): Promise<Record<string, unknown>> {
-    return callService(this.#options.endpoint, `DynamoDBStreams_20120810.${operation}`, body);
+    return this.#options.call(`DynamoDBStreams_20120810.${operation}`, body);
   }
 
   #tell(error: unknown): void {

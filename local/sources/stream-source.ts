@@ -1,4 +1,4 @@
-import { callService } from '../emulators/call.ts';
+import type { Caller } from '../emulators/call.ts';
 import type { FaultBoard } from '../faults.ts';
 import type { FunctionPool } from '../functions/pool.ts';
 import { matches } from './filter.ts';
@@ -6,7 +6,7 @@ import { StreamReader, type StreamPosition, type StreamRecord } from './stream-r
 
 /** An event source mapping from a table's stream, resolved. */
 export interface StreamSourceOptions {
-  readonly endpoint: string;
+  readonly call: Caller;
   readonly streamArn: string;
   /** Name of the table's partition key. */
   readonly partitionKey: string;
@@ -19,7 +19,7 @@ export interface StreamSourceOptions {
   readonly retryAttempts: number;
   readonly maxRecordAgeSeconds: number;
   /** Gets a pointer to batches that were given up. */
-  readonly onFailure: { readonly endpoint: string; readonly queueUrl: string } | undefined;
+  readonly onFailure: { readonly call: Caller; readonly queueUrl: string } | undefined;
   readonly pool: {
     readonly fn: Pick<FunctionPool['fn'], 'name' | 'arn'>;
     readonly invoke: FunctionPool['invoke'];
@@ -39,10 +39,10 @@ export class StreamSource {
   readonly #reader: StreamReader;
 
   constructor(options: StreamSourceOptions) {
-    const { endpoint, streamArn, position, onPosition, onProblem, faults, pool } = options;
+    const { call, streamArn, position, onPosition, onProblem, faults, pool } = options;
     this.#options = options;
     this.#reader = new StreamReader({
-      endpoint,
+      call,
       streamArn,
       position,
       onPosition,
@@ -106,7 +106,7 @@ export class StreamSource {
         endSequenceNumber: batch.at(-1)!.dynamodb.SequenceNumber,
       },
     };
-    await callService(onFailure.endpoint, 'AmazonSQS.SendMessage', { QueueUrl: onFailure.queueUrl, MessageBody: JSON.stringify(pointer) });
+    await onFailure.call('AmazonSQS.SendMessage', { QueueUrl: onFailure.queueUrl, MessageBody: JSON.stringify(pointer) });
   }
 }
 

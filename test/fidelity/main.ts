@@ -1,6 +1,7 @@
 /**
- * `npm run fidelity`: the contract suite and the end-to-end suite against emulators that are not ours, Amazon's DynamoDB Local and ElasticMQ
- * with strict limits, and a restart of the local runtime on them. Both need Java 17 or newer; without it nothing runs, and says so.
+ * `npm run fidelity`: the contract suite, the suite of our own engine and the end-to-end suite against emulators that are not ours,
+ * Amazon's DynamoDB Local and ElasticMQ with strict limits, and a restart of the local runtime on them. Both need Java 17 or newer;
+ * without it nothing runs, and says so.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,8 @@ import { downloadDynamoDbLocal, downloadElasticMq, javaVersion } from './jars.ts
 
 const usage = `npm run fidelity
 
-  Runs the contract suite, the end-to-end suite and a restart on Amazon's DynamoDB Local and on ElasticMQ, which it downloads. Needs Java 17 or newer.
+  Runs the contract suite, the suite of our own engine, the end-to-end suite and a restart on Amazon's DynamoDB Local and on ElasticMQ,
+  which it downloads. Needs Java 17 or newer.
 
   FIDELITY=required    fail without Java (environment variable)
   --help`;
@@ -112,6 +114,7 @@ try {
   const sqs = await startElasticMq(classPath);
   const perKey = await startDynamoDbLocal(lib, false);
   const contract = vitest('contract suite', ['--project', 'contract'], { TEST_DYNAMODB_ENDPOINT: perKey, TEST_SQS_ENDPOINT: sqs });
+  const engine = vitest('suite of the engine', ['--project', 'engine'], { TEST_SQS_ENDPOINT: sqs });
   const shared = await startDynamoDbLocal(lib, true);
   const endpoints = { AWS_ENDPOINT_URL_DYNAMODB: shared, AWS_ENDPOINT_URL_SQS: sqs };
   const endToEnd = vitest('end-to-end suite', ['--project', 'e2e'], endpoints);
@@ -119,7 +122,7 @@ try {
     AWS_ENDPOINT_URL_DYNAMODB: await startDynamoDbLocal(lib, true),
     AWS_ENDPOINT_URL_SQS: sqs,
   });
-  passed = contract && endToEnd && restart;
+  passed = contract && engine && endToEnd && restart;
 } catch (error) {
   process.stderr.write(`${(error as Error).stack}\n`);
 } finally {

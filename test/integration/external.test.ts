@@ -1,21 +1,18 @@
 import { rmSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import { callService } from '../../local/emulators/call.ts';
-import { startDynamoDb } from '../../local/emulators/dynamodb.ts';
-import { startSqs } from '../../local/emulators/sqs.ts';
-import { Processes } from '../../local/processes.ts';
+import { startEngine } from '../support/engine.ts';
+import { startFauxqs } from '../support/fauxqs.ts';
 import { startRuntime, temporaryFolder } from '../support/runtime.ts';
 import { localSystem, settled } from '../support/system.ts';
 
-/** Emulators that the runtime did not start. */
+/** A DynamoDB and an SQS that the runtime did not start. */
 async function ownEmulators(): Promise<{ dynamoDb: string; sqs: string }> {
-  const folder = temporaryFolder();
-  const processes = new Processes(folder);
+  const [dynamoDb, sqs] = await Promise.all([startEngine(), startFauxqs()]);
   onTestFinished(async () => {
-    await processes.killAll();
-    rmSync(folder, { recursive: true });
+    await dynamoDb.stop();
+    await sqs.stop();
   });
-  const [dynamoDb, sqs] = await Promise.all([startDynamoDb(folder, processes), startSqs(folder, processes)]);
   return { dynamoDb: dynamoDb.endpoint, sqs: sqs.endpoint };
 }
 

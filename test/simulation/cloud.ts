@@ -12,6 +12,7 @@ import {
   createFunction,
   deadLetterUrl,
   queueUrl,
+  siteOfQueue,
   stageDurations,
   timeoutMs,
   type Handler,
@@ -21,8 +22,10 @@ import type { CallFault, Faults } from './faults.ts';
 import { patienceOf } from './globals.ts';
 import { Mailer } from './mailer.ts';
 import { MemoryDatabase, type Call } from './memory/database.ts';
-import { databasePorts } from './memory/ports.ts';
-import { MemoryQueues, queuePort, type Message, type QueueCall } from './memory/queues.ts';
+import { databasePorts, queuePort, type QueueCall } from './memory/ports.ts';
+import { SqsEngine } from '../../local/engine/sqs/engine.ts';
+import type { Message } from '../../local/engine/sqs/message.ts';
+import { memoryOnly } from '../../local/engine/sqs/storage.ts';
 import { Outages, type OutageMode } from './outages.ts';
 import { Providers } from './providers.ts';
 import { Random } from './random.ts';
@@ -90,7 +93,7 @@ export interface Observer {
 export class Cloud {
   readonly scheduler = new Scheduler(start);
   readonly database: MemoryDatabase;
-  readonly queues: MemoryQueues;
+  readonly queues: SqsEngine;
   readonly providers: Providers;
   readonly mailer = new Mailer();
   readonly outages: Outages;
@@ -117,7 +120,16 @@ export class Cloud {
   constructor(seed: number, faults: Faults, observer: Observer, sabotage?: Sabotage) {
     const now = (): number => this.scheduler.now;
     this.database = new MemoryDatabase(tables, now);
-    this.queues = new MemoryQueues(now);
+    let sent = 0;
+    this.queues = new SqsEngine({
+      storage: memoryOnly,
+      now,
+      region: 'us-east-1',
+      account: '000000000000',
+      endpoint: () => 'queue:',
+      newId: () => `sqs-${++sent}`,
+      digests: false,
+    });
     this.providers = new Providers(now);
     this.outages = new Outages(now);
     this.faults = faults;
@@ -126,14 +138,23 @@ export class Cloud {
     this.#observer = observer;
     this.#sabotage = sabotage;
     for (const consumer of consumers) {
-      const to = deadLetterUrl(consumer);
-      this.queues.create(to, { visibilitySeconds: 30, retentionSeconds: stageDurations.deadLetterRetentionSeconds });
-      this.queues.create(queueUrl(consumer), {
-        visibilitySeconds: visibilityTimeoutSeconds(stageDurations),
-        retentionSeconds: stageDurations.queueRetentionSeconds,
-        redrive: { to, after: topology.consumers[consumer as keyof typeof topology.consumers].maxReceiveCount },
+      const { maxReceiveCount } = topology.consumers[consumer as keyof typeof topology.consumers];
+      const deadLetterTargetArn = this.#createQueue(deadLetterUrl(consumer), {
+        MessageRetentionPeriod: String(stageDurations.deadLetterRetentionSeconds),
+      });
+      this.#createQueue(queueUrl(consumer), {
+        VisibilityTimeout: String(visibilityTimeoutSeconds(stageDurations)),
+        MessageRetentionPeriod: String(stageDurations.queueRetentionSeconds),
+        RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount }),
       });
     }
+  }
+
+  /** @returns its ARN */
+  #createQueue(url: string, Attributes: Readonly<Record<string, string>>): string {
+    this.queues.execute('CreateQueue', { QueueName: url.slice('queue:'.length), Attributes });
+    const answer = this.queues.execute('GetQueueAttributes', { QueueUrl: url, AttributeNames: ['QueueArn'] });
+    return (answer['Attributes'] as Record<'QueueArn', string>).QueueArn;
   }
 
   get now(): number {
@@ -333,13 +354,13 @@ export class Cloud {
     const Entries = this.say
       ? call.input.Entries?.map((entry) => ({ ...entry, MessageBody: this.say!(entry.MessageBody) }))
       : call.input.Entries;
-    const site: Site = { service: 'sqs', operation: call.operation, target: url, needs: [url] };
+    const site: Site = { service: 'sqs', operation: call.operation, target: siteOfQueue(url), needs: [url] };
     return this.#call({ environment, site, input: call.input, patienceMs: this.#patienceMs }, (fault) => {
-      if (call.operation !== 'SendMessageBatch' || !Entries) return this.queues.execute(call);
+      if (call.operation !== 'SendMessageBatch' || !Entries) return this.queues.execute(call.operation, call.input);
       const down = fault === 'refuses';
       const refused = down ? Entries : fault === 'partial-batch' ? Entries.filter(() => this.random.chance(0.5)) : [];
       const taken = Entries.filter((entry) => !refused.includes(entry));
-      const answer = taken.length > 0 ? this.queues.execute({ ...call, input: { ...call.input, Entries: taken } }) : {};
+      const answer = taken.length > 0 ? this.queues.execute(call.operation, { ...call.input, Entries: taken }) : {};
       const bodies = (entries: typeof Entries): string[] => entries.map(({ MessageBody }) => MessageBody);
       this.#observer.sent(url, bodies(taken));
       this.#lose(url);

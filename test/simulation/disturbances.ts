@@ -5,7 +5,7 @@ import type { Cloud } from './cloud.ts';
 import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
 import { profileOf, type Profile, type TimedFault } from './faults.ts';
 import type { Change } from './memory/database.ts';
-import type { Message } from './memory/queues.ts';
+import type { Message } from '../../local/engine/sqs/message.ts';
 import { outageModes } from './outages.ts';
 import type { People } from './people.ts';
 import type { QueueSource, StreamSource } from './sources.ts';
@@ -253,7 +253,7 @@ export class Disturbances {
   #deliver(consumer: string, body: string): void {
     const { cloud, sources } = this.#of;
     const MessageBody = cloud.deployed ? asNewCodeReads(body) : body;
-    cloud.queues.execute({ operation: 'SendMessage', input: { QueueUrl: queueUrl(consumer), MessageBody } });
+    cloud.queues.execute('SendMessage', { QueueUrl: queueUrl(consumer), MessageBody });
     sources.get(consumer)!.wake();
   }
 

@@ -46,7 +46,9 @@ export type SimulatedFunction = keyof typeof creators | 'erase';
 export type Handler = (event: unknown, context: Context) => Promise<unknown>;
 
 export const queueUrl = (consumer: string): string => `queue:${consumer}`;
-export const deadLetterUrl = (consumer: string): string => `dead-letters:${consumer}`;
+export const deadLetterUrl = (consumer: string): string => `queue:${consumer}-dead-letters`;
+/** What recorded seeds know a queue by: where they strike depends on it. */
+export const siteOfQueue = (url: string): string => url.replace(/^queue:(.+)-dead-letters$/, 'dead-letters:$1');
 export const consumers = Object.keys(topology.consumers);
 
 const tableNames = Object.fromEntries(

@@ -1,7 +1,7 @@
 import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
 import type { Sabotage } from './cloud.ts';
 import type { Input, TransactItem } from './memory/database.ts';
-import type { QueueInput } from './memory/queues.ts';
+import type { QueueInput } from './memory/ports.ts';
 
 type Answer = Record<string, unknown>;
 type Next = (input: Input) => Promise<Answer>;

@@ -120,7 +120,8 @@ export const relapses: readonly Sabotage[] = [
         queues: async (command, input, next) => {
           const answer = await next(input);
           if (command !== 'ChangeMessageVisibilityCommand') return answer;
-          const message = cloud.queues.messages(input.QueueUrl).find(({ receipt }) => receipt === input.ReceiptHandle);
+          const { queues } = cloud;
+          const message = queues.messages(input.QueueUrl).find((of) => queues.receiptOf(input.QueueUrl, of) === input.ReceiptHandle);
           const { type = '', version = 1 } = message?.body.startsWith('{') ? (JSON.parse(message.body) as Partial<Envelope>) : {};
           if (message && (version === 2 || originalOf(type) !== type)) {
             const StringValue = JSON.stringify({ class: 'permanent', error: 'not known here', fingerprint: 'relapse' });

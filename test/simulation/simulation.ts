@@ -10,7 +10,7 @@ import { consumers } from './environments.ts';
 import { Faults, noFaults, planFaults, profileOf, type FaultPlan } from './faults.ts';
 import { setGlobalWorld } from './globals.ts';
 import type { Change, Input } from './memory/database.ts';
-import type { Message } from './memory/queues.ts';
+import type { Message } from '../../local/engine/sqs/message.ts';
 import { People } from './people.ts';
 import { QueueSource, StreamSource } from './sources.ts';
 import { planWorkload, type Workload } from './workload.ts';
@@ -117,8 +117,8 @@ class Run implements Observer {
     };
     this.#sources = new Map(consumers.map((consumer) => [consumer, new QueueSource(cloud, consumer, watcher)]));
     this.#stream = new StreamSource(cloud, watcher);
-    cloud.queues.onRedrive = (url, message) => auditor.redriven(url.slice('queue:'.length), message);
-    cloud.queues.onExpiry = (url, { body }) => auditor.destroyed(url.slice('queue:'.length), idOf(body));
+    cloud.queues.onRedrive = (consumer, message) => auditor.redriven(consumer, message);
+    cloud.queues.onExpiry = (consumer, { body }) => auditor.destroyed(consumer, idOf(body));
     cloud.onLost = (url, { body }) => auditor.destroyed(url.slice('queue:'.length), idOf(body));
     cloud.providers.onEntry = (entry) => {
       this.#note(entry.orderId, 'PROVIDER', `${entry.kind} ${entry.reference}`);
@@ -230,7 +230,7 @@ class Run implements Observer {
   /** Time to live: rows that are old enough go, whoever still lacks them. */
   #expire(): void {
     this.#expiredAt = this.#cloud.now;
-    this.#cloud.database.expire(this.#cloud.now / 1000);
+    this.#cloud.database.expire();
   }
 
   /** Why the run is not over yet. */

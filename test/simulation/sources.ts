@@ -4,8 +4,8 @@ import { shardOf } from '../../lambdas/contract/core/tables.ts';
 import type { Cloud } from './cloud.ts';
 import { queueUrl, type SimulatedFunction } from './environments.ts';
 import type { Change } from './memory/database.ts';
-import type { Item } from './memory/expressions.ts';
-import type { Message } from './memory/queues.ts';
+import type { Item } from './memory/database.ts';
+import type { Message } from '../../local/engine/sqs/message.ts';
 import { asNewCodeReads } from './versions.ts';
 
 export interface SourceObserver {
@@ -36,15 +36,14 @@ export class QueueSource {
   }
 
   get empty(): boolean {
-    return this.#cloud.queues.messages(this.#url).length === 0;
+    return this.#cloud.queues.nextVisibleAt(this.#url) === undefined;
   }
 
   /** Plans the next poll for when the first message is visible. */
   wake(): void {
     if (this.#invocations >= concurrency) return;
-    let soonest = Infinity;
-    for (const { visibleAt } of this.#cloud.queues.messages(this.#url)) soonest = Math.min(soonest, visibleAt);
-    if (soonest === Infinity) return;
+    const soonest = this.#cloud.queues.nextVisibleAt(this.#url);
+    if (soonest === undefined) return;
     const at = Math.max(soonest, this.#cloud.now) + this.#cloud.random.int(1, 40);
     if (at >= this.#next && this.#next > this.#cloud.now) return;
     this.#next = at;
@@ -62,18 +61,18 @@ export class QueueSource {
     const [first] = messages;
     if (!first) return this.wake();
     if (faults.forDelivery('delay', now, this.#consumer)) {
-      for (const message of messages) message.visibleAt = now + random.int(1, 1200) * 1000;
+      for (const message of messages) queues.hideUntil(this.#url, message, now + random.int(1, 1200) * 1000);
       return this.wake();
     }
     // Standard queues deliver at least once: one of them stays visible for another environment.
     if (faults.forDelivery('duplicate', now, this.#consumer)) {
-      if (random.chance(0.5)) first.visibleAt = now + random.int(0, 2000);
+      if (random.chance(0.5)) queues.hideUntil(this.#url, first, now + random.int(0, 2000));
       else this.#cloud.scheduler.after(random.int(0, random.pick([500, 5000, 300_000])), () => this.#repeat(first));
     }
     if (now < this.downUntil) return this.wake();
     this.#invocations++;
     this.#observer.received(this.#consumer, messages);
-    const records = messages.map(recordOf);
+    const records = messages.map((message) => recordOf(message, queues.receiptOf(this.#url, message)));
     this.#cloud.invoke(this.#consumer as SimulatedFunction, { Records: records }, (outcome) => {
       this.#invocations--;
       if (outcome.ok) {
@@ -87,10 +86,7 @@ export class QueueSource {
 
   /** A second copy, as an at-least-once queue or a redrive gives it. */
   #repeat({ body, attributes }: Message): void {
-    this.#cloud.queues.execute({
-      operation: 'SendMessage',
-      input: { QueueUrl: this.#url, MessageBody: body, MessageAttributes: attributes },
-    });
+    this.#cloud.queues.execute('SendMessage', { QueueUrl: this.#url, MessageBody: body, MessageAttributes: attributes });
     this.wake();
   }
 
@@ -101,10 +97,10 @@ export class QueueSource {
   }
 }
 
-function recordOf(message: Message): unknown {
+function recordOf(message: Message, receiptHandle: string): unknown {
   return {
     messageId: message.id,
-    receiptHandle: message.receipt,
+    receiptHandle,
     body: message.body,
     attributes: {
       ApproximateReceiveCount: String(message.receives),

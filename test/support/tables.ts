@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { CreateTableCommand, DynamoDBClient, type KeySchemaElement } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { TableDefinition } from '../../lambdas/contract/core/tables.ts';
 import { tables, type TableName } from '../../lambdas/contract/tables.ts';
-import { startDynamoDb } from '../../local/emulators/dynamodb.ts';
-import { Processes } from '../../local/processes.ts';
 import { MemoryDatabase } from '../simulation/memory/database.ts';
 import { databasePorts } from '../simulation/memory/ports.ts';
-import { temporaryFolder } from './runtime.ts';
+import { startEngine } from './engine.ts';
 
 type Item = Record<string, unknown>;
 
@@ -55,18 +52,16 @@ function inMemory(): Started {
 }
 
 async function emulated(): Promise<Started> {
-  const folder = temporaryFolder();
-  const processes = new Processes(folder);
   // `npm run fidelity` names another DynamoDB, which keeps the tables of each access key apart.
-  const endpoint = process.env['TEST_DYNAMODB_ENDPOINT'] ?? (await startDynamoDb(folder, processes)).endpoint;
+  const named = process.env['TEST_DYNAMODB_ENDPOINT'];
+  const { endpoint, stop: stopEngine } = named === undefined ? await startEngine() : { endpoint: named, stop: () => Promise.resolve() };
   const credentials = { accessKeyId: `TEST${randomUUID().replaceAll('-', '')}`, secretAccessKey: 'test' };
   const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
   for (const [name, definition] of Object.entries<TableDefinition>(tables)) await createTable(client, name, definition);
   const database = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
   const stop = async (): Promise<void> => {
     client.destroy();
-    await processes.killAll();
-    rmSync(folder, { recursive: true, force: true });
+    await stopEngine();
   };
   return { client, database, stop };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { faultsFrom, parseFaults, variablesOf } from '../../lambdas/contract/core/faults.ts';
-import { FaultBoard, faultyAnswer, splitBatch } from '../../local/faults.ts';
+import { FaultBoard, faultOf, splitBatch } from '../../local/faults.ts';
 import { parseOptions } from '../../local/options.ts';
 
 const functions = ['inventory', 'payment'];
@@ -70,16 +70,13 @@ describe('faulty answers of AWS', () => {
 
   it('throttle and conflict in the words of DynamoDB, for the function that they are set for', () => {
     const board = new FaultBoard({ inventory: { throttleRate: 1 }, payment: { conflictRate: 1 } });
-    expect(faultyAnswer(board, 'inventory', 'GetItem', {})).toMatchObject({
-      status: 400,
-      body: { __type: expect.stringMatching(/ProvisionedThroughputExceededException$/) },
-    });
-    const cancelled = faultyAnswer(board, 'payment', 'TransactWriteItems', transaction)!;
-    expect(cancelled.body['__type']).toMatch(/TransactionCanceledException$/);
-    const codes = (cancelled.body['CancellationReasons'] as { Code: string }[]).map(({ Code }) => Code);
+    expect(faultOf(board, 'inventory', 'GetItem', {})).toMatchObject({ name: 'ProvisionedThroughputExceededException' });
+    const cancelled = faultOf(board, 'payment', 'TransactWriteItems', transaction)!;
+    expect(cancelled.name).toBe('TransactionCanceledException');
+    const codes = (cancelled.fields['CancellationReasons'] as { Code: string }[]).map(({ Code }) => Code);
     expect(codes.toSorted()).toEqual(['None', 'None', 'TransactionConflict']);
-    expect(faultyAnswer(board, 'payment', 'GetItem', {})).toBeUndefined();
-    expect(faultyAnswer(board, 'shipping', 'TransactWriteItems', transaction)).toBeUndefined();
+    expect(faultOf(board, 'payment', 'GetItem', {})).toBeUndefined();
+    expect(faultOf(board, 'shipping', 'TransactWriteItems', transaction)).toBeUndefined();
     expect(board.counts).toEqual({ 'inventory.throttleRate': 1, 'payment.conflictRate': 1 });
   });
 

@@ -2,7 +2,6 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { logReader } from '../../local/console.ts';
-import { dynamoDbBinary } from '../../local/emulators/dynamodb.ts';
 import { authorizersOf, type Authorities } from '../../local/gateway/authorizers.ts';
 import { corsHeaders, corsOf } from '../../local/gateway/cors.ts';
 import { matchRoute, type GatewayRoute } from '../../local/gateway/routes.ts';
@@ -212,11 +211,5 @@ describe('metrics and log lines', () => {
       { name: 'Lag', unit: 'Milliseconds', dimensions: { service: 'publisher' }, count: 3, sum: 60, min: 10, max: 30, last: 30, p50: 20 },
     ]);
     expect(printed.map((line) => line.slice(10))).toEqual(['f: T retry in 2 s (why)', 'order ABCDEFGH  A → B  v2']);
-  });
-});
-
-describe('the DynamoDB binary', () => {
-  it('says the one line that installs it where it is missing', () => {
-    expect(() => dynamoDbBinary('darwin', 'arm64')).toThrow('npm i --no-save @dynoxide/darwin-arm64@1.2.1');
   });
 });

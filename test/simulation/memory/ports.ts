@@ -1,6 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { MessageAttributes } from '../../../local/engine/sqs/message.ts';
 import { callOf, type Call } from './database.ts';
 
 type Answer = Record<string, unknown>;
@@ -26,4 +28,30 @@ export function databasePorts(run: (call: Call) => Promise<Answer>): { client: D
     destroy: () => undefined,
   };
   return { client: client as unknown as DynamoDBClient, database: client as unknown as DynamoDBDocumentClient };
+}
+
+type Entry = {
+  readonly Id: string;
+  readonly MessageBody: string;
+  readonly MessageGroupId?: string;
+  readonly MessageAttributes?: MessageAttributes;
+};
+
+/** What the product says to SQS, as far as the simulation looks into it. */
+export type QueueInput = Partial<Entry> & {
+  readonly QueueUrl: string;
+  readonly ReceiptHandle?: string;
+  readonly Entries?: readonly Entry[];
+};
+
+export interface QueueCall {
+  readonly operation: string;
+  readonly input: QueueInput;
+}
+
+/** The client of SQS over one function that runs calls. */
+export function queuePort(run: (call: QueueCall) => Promise<Answer>): SQSClient {
+  const send = (command: object): Promise<unknown> =>
+    run({ operation: command.constructor.name.replace('Command', ''), input: (command as { input: QueueInput }).input });
+  return { send, destroy: () => undefined } as unknown as SQSClient;
 }

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { callerOf } from '../../../local/emulators/call.ts';
 import { FaultBoard } from '../../../local/faults.ts';
 import type { Invocation } from '../../../local/functions/environment.ts';
 import { QueueSource } from '../../../local/sources/queue-source.ts';
@@ -26,7 +27,7 @@ async function setUp(outlives: boolean) {
   const { port } = server.address() as { port: number };
   const invoke = vi.fn<(event: unknown) => Promise<Invocation>>();
   const source = new QueueSource({
-    endpoint: `http://127.0.0.1:${port}`,
+    call: callerOf(`http://127.0.0.1:${port}`),
     queueUrl: 'queue',
     queueArn: 'arn:queue',
     outlives,

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Checkpoints } from '../../../local/checkpoints.ts';
+import { callerOf } from '../../../local/emulators/call.ts';
 import { FaultBoard } from '../../../local/faults.ts';
 import type { Invocation } from '../../../local/functions/environment.ts';
 import { StreamSource, type StreamSourceOptions } from '../../../local/sources/stream-source.ts';
@@ -31,7 +32,7 @@ async function setUp() {
   const start = (options: Partial<StreamSourceOptions> = {}): (() => Promise<void>) => {
     const checkpoints = new Checkpoints(dataDir);
     const source = new StreamSource({
-      endpoint: service.endpoint,
+      call: callerOf(service.endpoint),
       streamArn: StreamService.arn,
       partitionKey: 'id',
       batchSize: 10,

@@ -1,19 +1,11 @@
-import { rmSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import { callService } from '../../../local/emulators/call.ts';
-import { startSqs } from '../../../local/emulators/sqs.ts';
-import { Processes } from '../../../local/processes.ts';
 import { requestText, sendBytes } from '../../support/raw.ts';
-import { temporaryFolder } from '../../support/runtime.ts';
+import { startEngine } from '../../support/engine.ts';
 
-it('the queues answer programs of this machine, and neither foreign hosts nor web pages', async () => {
-  const dataDir = temporaryFolder();
-  const processes = new Processes(dataDir);
-  onTestFinished(async () => {
-    await processes.killAll();
-    rmSync(dataDir, { recursive: true });
-  });
-  const { endpoint } = await startSqs(dataDir, processes);
+it('the engine’s own server answers programs of this machine, and neither foreign hosts nor web pages', async () => {
+  const { endpoint, stop } = await startEngine();
+  onTestFinished(stop);
   expect(await callService(endpoint, 'AmazonSQS.ListQueues', {})).toBeDefined();
   const { host } = new URL(endpoint);
   const list = (headers: Record<string, string>) =>
