@@ -1,3 +1,4 @@
+import { invalid } from './problems.ts';
 import { keyInIndex, shownBy, type TableSchema } from './schema.ts';
 import { isEqual, itemBytes, type Item } from './values.ts';
 
@@ -65,3 +66,16 @@ export function capacityOf({ table, own, indexes, kind }: Consumed, detail: stri
       : {}),
   };
 }
+
+const details = ['INDEXES', 'TOTAL', 'NONE'];
+
+/** How much of what was consumed a call wants to know. @throws ValidationException */
+export function capacityAsked(input: object): string {
+  const { ReturnConsumedCapacity: detail = 'NONE' } = input as { ReturnConsumedCapacity?: string };
+  if (details.includes(detail)) return detail;
+  throw invalid(
+    `1 validation error detected: Value '${detail}' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [${details.join(', ')}]`,
+  );
+}
+
+export const asksCapacity = (input: object): boolean => capacityAsked(input) !== 'NONE';

@@ -1,5 +1,5 @@
 import { AwsError } from '../aws-error.ts';
-import { capacityOf, consumedByWrite, total, type Consumed } from './capacity.ts';
+import { asksCapacity, capacityAsked, capacityOf, consumedByWrite, total, type Consumed } from './capacity.ts';
 import { invalid } from './problems.ts';
 import { getItem, query, scan } from './reads.ts';
 import { bind, takeItem, type ReadInput, type TransactItem, type WriteInput, type WriteKind } from './requests.ts';
@@ -57,6 +57,8 @@ type Answer = Record<string, unknown>;
 
 const mostInTransaction = 100;
 const mostTransactionBytes = 4 * 1024 * 1024;
+/** So many of the largest items are no more than that. */
+const fewItems = 10;
 const mostInBatchGet = 100;
 const mostInBatchWrite = 25;
 const mostAnswerBytes = 16 * 1024 * 1024;
@@ -232,8 +234,7 @@ export class DynamoEngine {
       const attempts = parts.map(({ table, kind, write, bound }) => attempt(() => prepare(table, kind, write, bound)));
       const prepared = attempts.filter((one) => !(one instanceof AwsError)) as readonly Prepared[];
       if (hasTwice(prepared)) throw twiceInTransaction();
-      const bytes = prepared.reduce((sum, { after, before }) => sum + (after ? itemBytes(after) : before ? itemBytes(before) : 0), 0);
-      if (bytes > mostTransactionBytes) throw invalid('Transaction item size exceeded: 4 MB');
+      if (prepared.length > fewItems && bytesOfAll(prepared) > mostTransactionBytes) throw invalid('Transaction item size exceeded: 4 MB');
       if (replay)
         return this.#capacities(
           input,
@@ -303,17 +304,6 @@ export class DynamoEngine {
   }
 }
 
-const details = ['INDEXES', 'TOTAL', 'NONE'];
-
-function capacityAsked(input: object): string {
-  const { ReturnConsumedCapacity: detail = 'NONE' } = input as { ReturnConsumedCapacity?: string };
-  if (details.includes(detail)) return detail;
-  throw invalid(
-    `1 validation error detected: Value '${detail}' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [${details.join(', ')}]`,
-  );
-}
-
-const asksCapacity = (input: object): boolean => capacityAsked(input) !== 'NONE';
 const unasked: Consumed = { table: '', own: 0, indexes: new Map(), kind: 'write' };
 
 function checkLimit(operation: string, limit: number | undefined): void {
@@ -351,6 +341,9 @@ function placeOf({ schema }: Table, { Key = {} }: ReadInput): string {
   const { partition, sort } = keyOfRequest(schema, takeItem(Key));
   return `${schema.name}/${partition.length}:${partition}${sort}`;
 }
+
+const bytesOfAll = (writes: readonly Prepared[]): number =>
+  writes.reduce((sum, { after, before }) => sum + (after ? itemBytes(after) : before ? itemBytes(before) : 0), 0);
 
 const hasTwice = (writes: readonly Prepared[]): boolean =>
   writes.length > 1 &&

@@ -133,8 +133,10 @@ export function sortableNumber(value: Numeric): string {
 
 /** DynamoDB counts about a byte for two digits, and one more; a sign costs one. */
 export function numberBytes(value: Numeric): number {
-  const { coefficient } = decimalOf(value);
-  if (coefficient === 0n) return 1;
-  const digits = String(coefficient < 0n ? -coefficient : coefficient).replace(/0+$/, '').length;
-  return Math.ceil(digits / 2) + 1 + (coefficient < 0n ? 1 : 0);
+  if (value === 0) return 1;
+  const digits = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : String(decimalOf(value).coefficient);
+  const sign = digits.startsWith('-') ? 1 : 0;
+  let end = digits.length;
+  while (digits[end - 1] === '0') end--;
+  return Math.ceil((end - sign) / 2) + 1 + sign;
 }

@@ -54,6 +54,11 @@ export interface Bound {
   readonly update?: Update;
 }
 
+interface Read {
+  readonly kind: ExpressionKind;
+  readonly parsed: Parsed<unknown>;
+}
+
 const nothing: Bound = { bindings: { names: {}, values: {} } };
 
 /**
@@ -63,61 +68,59 @@ const nothing: Bound = { bindings: { names: {}, values: {} } };
 export function bind(input: Expressions, absent = ''): Bound {
   const { ConditionExpression, FilterExpression, KeyConditionExpression, ProjectionExpression, UpdateExpression } = input;
   const { ExpressionAttributeNames, ExpressionAttributeValues } = input;
-  const all: Parsed<unknown>[] = [];
-  const read = <Tree>(text: string | undefined, parse: (text: string) => Parsed<Tree>): Tree | undefined => {
+  const all: Read[] = [];
+  const read = <Tree>(kind: ExpressionKind, text: string | undefined, parse: (text: string) => Parsed<Tree>): Tree | undefined => {
     if (text === undefined) return undefined;
     const parsed = parse(text);
-    all.push(parsed);
+    all.push({ kind, parsed });
     return parsed.tree;
   };
-  const update = read(UpdateExpression, parseUpdate);
-  const keyCondition = read(KeyConditionExpression, parseKeyCondition);
-  const filter = read(FilterExpression, parseFilter);
-  const condition = read(ConditionExpression, parseCondition);
-  const projection = read(ProjectionExpression, parseProjection);
+  const update = read('UpdateExpression', UpdateExpression, parseUpdate);
+  const keyCondition = read('KeyConditionExpression', KeyConditionExpression, parseKeyCondition);
+  const filter = read('FilterExpression', FilterExpression, parseFilter);
+  const condition = read('ConditionExpression', ConditionExpression, parseCondition);
+  const projection = read('ProjectionExpression', ProjectionExpression, parseProjection);
   if (all.length === 0) {
     if (ExpressionAttributeNames) throw invalid('ExpressionAttributeNames can only be specified when using expressions');
     if (ExpressionAttributeValues) throw invalid(`ExpressionAttributeValues can only be specified when using expressions${absent}`);
     return nothing;
   }
-  const bindings = { names: namesOf(ExpressionAttributeNames), values: valuesOf(ExpressionAttributeValues) };
-  const kinds: readonly (readonly [ExpressionKind, string | undefined])[] = [
-    ['UpdateExpression', UpdateExpression],
-    ['KeyConditionExpression', KeyConditionExpression],
-    ['FilterExpression', FilterExpression],
-    ['ConditionExpression', ConditionExpression],
-    ['ProjectionExpression', ProjectionExpression],
-  ];
-  let i = 0;
-  for (const [kind, text] of kinds) if (text !== undefined) checkDefined(kind, all[i++]!, bindings);
+  const bindings = { names: namesOf(ExpressionAttributeNames, all), values: valuesOf(ExpressionAttributeValues, all) };
+  for (const { kind, parsed } of all) checkDefined(kind, parsed, bindings);
   if (update) checkUpdate(update, bindings);
   if (keyCondition) checkOperands('KeyConditionExpression', keyCondition, bindings);
   if (filter) checkOperands('FilterExpression', filter, bindings);
   if (condition) checkOperands('ConditionExpression', condition, bindings);
   if (projection) checkProjection(projection, bindings);
-  checkUsed(all, bindings);
+  checkUsed(
+    all.map(({ parsed }) => parsed),
+    bindings,
+  );
   return { bindings, condition, filter, keyCondition, projection, update };
 }
 
 const noNames: Bindings['names'] = {};
 const noValues: Bindings['values'] = {};
 
-function namesOf(given: Readonly<Record<string, string>> | undefined): Bindings['names'] {
+/** @param expressions what one of them has is well-formed */
+function namesOf(given: Readonly<Record<string, string>> | undefined, expressions: readonly Read[]): Bindings['names'] {
   if (!given) return noNames;
   const names = Object.keys(given);
   if (names.length === 0) throw invalid('ExpressionAttributeNames must not be empty');
   for (const name of names) {
-    if (!/^#\w+$/.test(name)) throw invalid(`ExpressionAttributeNames contains invalid key: Syntax error; key: "${name}"`);
+    if (!expressions.some(({ parsed }) => parsed.names.has(name)) && !/^#\w+$/.test(name))
+      throw invalid(`ExpressionAttributeNames contains invalid key: Syntax error; key: "${name}"`);
   }
   return given;
 }
 
-function valuesOf(given: Given | undefined): Bindings['values'] {
+function valuesOf(given: Given | undefined, expressions: readonly Read[]): Bindings['values'] {
   if (!given) return noValues;
   const values: Record<string, Value> = {};
   let count = 0;
   for (const name in given) {
-    if (!/^:\w+$/.test(name)) throw invalid(`ExpressionAttributeValues contains invalid key: Syntax error; key: "${name}"`);
+    if (!expressions.some(({ parsed }) => parsed.values.has(name)) && !/^:\w+$/.test(name))
+      throw invalid(`ExpressionAttributeValues contains invalid key: Syntax error; key: "${name}"`);
     values[name] = takeValue(given[name]);
     count++;
   }

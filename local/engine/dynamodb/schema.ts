@@ -48,8 +48,11 @@ export function keyNames(table: KeySchema, index?: KeySchema): readonly string[]
   return [...new Set([...attributesOf(table), ...(index ? attributesOf(index) : [])].map(({ name }) => name))];
 }
 
-export const pick = (item: Item, names: readonly string[]): Item =>
-  Object.fromEntries(names.flatMap((name) => (Object.hasOwn(item, name) ? [[name, item[name]!]] : [])));
+export function pick(item: Item, names: readonly string[]): Item {
+  const picked: Record<string, Value> = {};
+  for (const name of names) if (Object.hasOwn(item, name)) picked[name] = item[name]!;
+  return Object.freeze(picked);
+}
 
 /** Text whose order is that of a key attribute's values. */
 export function sortable(value: Value): string {

@@ -30,6 +30,7 @@ export class Directory {
   readonly options: DirectoryOptions;
   readonly #queues = new Map<string, Queue>();
   readonly #deletedAt = new Map<string, number>();
+  readonly #names = new Map<string, string>();
   #order = 0;
   /** Told of each message that is older than its queue keeps messages. */
   onExpiry: (queue: string, message: Message) => void = () => undefined;
@@ -86,11 +87,22 @@ export class Directory {
 
   /** The queue of a URL, whatever its host is, with what is due visible and what is too old gone. */
   at(url: string): Queue {
-    const [, account, name] = /(?:([^/:]*)\/)?([^/:]+)\/?$/.exec(url) ?? [];
-    const queue = account === undefined || account === this.options.account ? this.#queues.get(name ?? '') : undefined;
+    const queue = this.#queues.get(this.#nameOf(url));
     if (!queue) throw noSuchQueue();
     this.settle(queue);
     return queue;
+  }
+
+  /** What a URL's last two parts say; empty for another account's queue. Callers use the same few all the time. */
+  #nameOf(url: string): string {
+    let name = this.#names.get(url);
+    if (name === undefined) {
+      const [, account, last = ''] = /(?:([^/:]*)\/)?([^/:]+)\/?$/.exec(url) ?? [];
+      name = account === undefined || account === this.options.account ? last : '';
+      if (this.#names.size >= 1000) this.#names.clear();
+      this.#names.set(url, name);
+    }
+    return name;
   }
 
   of(input: Input): Queue {

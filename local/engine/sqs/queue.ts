@@ -121,7 +121,8 @@ export class Queue {
    */
   take(takes: (message: Message) => boolean, choose?: (visible: Message[]) => Message[]): void {
     if (choose) {
-      for (const message of choose([...this.#messages.values()].filter(({ state }) => state === 'visible'))) {
+      const visible = this.#visible.first ? [...this.#messages.values()].filter(({ state }) => state === 'visible') : [];
+      for (const message of choose(visible)) {
         if (!takes(message)) return;
         this.hide(message, Infinity);
       }

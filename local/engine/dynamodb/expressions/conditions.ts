@@ -167,7 +167,10 @@ export function checkOperands(kind: ExpressionKind, condition: Condition, bindin
       case 'not':
         check(part.part);
         return;
-      case 'compare':
+      case 'compare': {
+        // As most are.
+        const isPlain = part.left.kind === 'path' && part.right.kind === 'value';
+        if (isPlain && (part.comparator === '=' || part.comparator === '<>')) return;
         sizes(part.left, part.right);
         if (part.comparator !== '=' && part.comparator !== '<>') {
           demand(part.comparator, part.left, ordered);
@@ -175,6 +178,7 @@ export function checkOperands(kind: ExpressionKind, condition: Condition, bindin
         }
         distinct(part.comparator, part.left, [part.right]);
         return;
+      }
       case 'between': {
         sizes(part.operand, part.low, part.high);
         for (const operand of [part.operand, part.low, part.high]) demand('BETWEEN', operand, ordered);

@@ -66,10 +66,10 @@ function assignedOf(assigned: Assigned, before: Item, bindings: Bindings): Value
       if (value === undefined) throw invalid('The provided expression refers to an attribute that does not exist in the item');
       return value;
     }
-    case 'if_not_exists':
-      return (
-        valueAt(before, assigned.path, bindings) ?? orNull(valueAt(before, assigned.path, bindings), assigned.otherwise, before, bindings)
-      );
+    case 'if_not_exists': {
+      const found = valueAt(before, assigned.path, bindings);
+      return found === undefined ? assignedOf(assigned.otherwise, before, bindings) : found;
+    }
     case 'sum': {
       const [left, right] = [assignedOf(assigned.left, before, bindings), assignedOf(assigned.right, before, bindings)];
       if (!isNumeric(left) || !isNumeric(right)) throw wrongType();
@@ -83,30 +83,37 @@ function assignedOf(assigned: Assigned, before: Item, bindings: Bindings): Value
   }
 }
 
-/** DynamoDB's NULL is a value that exists. */
-function orNull(found: Value | undefined, otherwise: Assigned, before: Item, bindings: Bindings): Value {
-  return found === null ? null : assignedOf(otherwise, before, bindings);
-}
-
 /** The item after an update. Every clause reads the item as it was. @throws ValidationException for what the item makes impossible */
 export function updated(update: Update, before: Item, bindings: Bindings): Item {
-  let after = before;
+  // One copy for all clauses. An attribute that goes is left out in the end: deleting from an object makes it slow for good.
+  const after: Record<string, Value | undefined> = { ...before };
+  const change = (path: Path, to: (old: Value | undefined) => Value | undefined): void => {
+    const name = path[0] as string;
+    const old = Object.hasOwn(after, name) ? after[name] : undefined;
+    put(after, name, path.length === 1 ? to(old) : descend(old, path, 1, to));
+  };
   const assignments = update.set.map(({ path, to }) => ({ path: resolved(path, bindings), value: assignedOf(to, before, bindings) }));
   // Several places beyond a list's end are appended in their order.
   if (assignments.length > 1) assignments.sort((a, b) => lastIndex(a.path) - lastIndex(b.path));
-  for (const { path, value } of assignments) after = changed(after, path, () => value);
-  for (const { path, value: name } of update.add)
-    after = changed(after, resolved(path, bindings), (old) => added(old, bindings.values[name]!));
+  for (const { path, value } of assignments) change(path, () => value);
+  for (const { path, value: name } of update.add) change(resolved(path, bindings), (old) => added(old, bindings.values[name]!));
   for (const { path, value: name } of update.delete) {
-    const place = resolved(path, bindings);
-    if (valueAt(before, place, bindings) !== undefined) {
-      after = changed(after, place, (old) => without(old, bindings.values[name] as ValueSet));
-    }
+    if (valueAt(before, path, bindings) === undefined) continue;
+    change(resolved(path, bindings), (old) => without(old, bindings.values[name] as ValueSet));
   }
   // From the end, so that the places of a list that are still to be removed stay where they are.
-  const removed = update.remove.map((path) => resolved(path, bindings)).toSorted((a, b) => lastIndex(b) - lastIndex(a));
-  for (const path of removed) after = changed(after, path, () => undefined);
-  return after;
+  const removed = update.remove.map((path) => resolved(path, bindings));
+  if (removed.length > 1) removed.sort((a, b) => lastIndex(b) - lastIndex(a));
+  for (const path of removed) change(path, () => undefined);
+  const left: Record<string, Value | undefined> = {};
+  for (const name in after) if (after[name] !== undefined) put(left, name, after[name]);
+  return Object.freeze(left) as Item;
+}
+
+/** An attribute may have any name, `__proto__` too. */
+function put(item: Record<string, Value | undefined>, name: string, value: Value | undefined): void {
+  if (name === '__proto__') Object.defineProperty(item, name, { value, enumerable: true, configurable: true, writable: true });
+  else item[name] = value;
 }
 
 const lastIndex = (path: Path): number => {
@@ -114,11 +121,7 @@ const lastIndex = (path: Path): number => {
   return typeof last === 'number' ? last : -1;
 };
 
-/** A copy with another value at a path; undefined removes it. What lies on the way is copied: stored items never change. */
-function changed(container: Item, path: Path, change: (old: Value | undefined) => Value | undefined): Item {
-  return descend(container, path, 0, change) as Item;
-}
-
+/** A copy with another value at the rest of a path; undefined removes it. What lies on the way is copied: stored items never change. */
 function descend(container: Value | undefined, path: Path, at: number, change: (old: Value | undefined) => Value | undefined): Value {
   const step = path[at]!;
   const isLast = at === path.length - 1;
