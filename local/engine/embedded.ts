@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { AwsError } from './aws-error.ts';
 import { DiskStorage } from './dynamodb/disk.ts';
@@ -21,12 +22,15 @@ export interface EmbeddedOptions {
 /** Which layout the file has; another one is not read. */
 const layoutVersion = 1;
 const tidyEveryMs = 60_000;
+/** A look at the whole of a larger file would make a start slow. What is damaged there is told when it is read. */
+const mostCheckedBytes = 64 * 1024 * 1024;
 
 /**
  * DynamoDB and SQS in this process, for a laptop. What was acknowledged has been handed to the operating system: it outlives the end of every process,
  * however sudden; a power cut may cost the last moments, and never leaves half of anything.
  */
 export class EmbeddedAws {
+  readonly #name: string;
   readonly #file: DatabaseSync;
   readonly #dynamoDb: DynamoDbService;
   readonly #sqs: SqsEngine;
@@ -37,6 +41,7 @@ export class EmbeddedAws {
   /** @throws Error that names the file, when it cannot be opened or is not one of the engine's */
   constructor({ file, region, account, endpoint, now = Date.now, onProblem = () => undefined }: EmbeddedOptions) {
     this.#onProblem = onProblem;
+    this.#name = file;
     this.#file = open(file);
     try {
       this.#dynamoDb = new DynamoDbService({ storage: new DiskStorage(this.#file), location: { region, account }, now });
@@ -65,8 +70,8 @@ export class EmbeddedAws {
       return this.#dynamoDb.call(operation, input);
     } catch (error) {
       if (error instanceof AwsError) throw error;
-      this.#onProblem(`${target}: ${(error as Error).stack}`);
-      throw new AwsError('InternalServerError', `${target}: ${(error as Error).message}`);
+      this.#onProblem(`${target} on ${this.#name}: ${(error as Error).stack}`);
+      throw new AwsError('InternalServerError', `${target} on ${this.#name}: ${(error as Error).message}`);
     }
   }
 
@@ -112,8 +117,10 @@ function open(file: string): DatabaseSync {
     // A commit is a write to the operating system; only a power cut can lose it. Waiting for the disk each time costs five times as much.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16000');
     database.exec(`PRAGMA user_version = ${layoutVersion}`);
-    const check = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (check.quick_check !== 'ok') throw new Error(`it is damaged (${check.quick_check})`);
+    if (statSync(file).size <= mostCheckedBytes) {
+      const check = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+      if (check.quick_check !== 'ok') throw new Error(`it is damaged (${check.quick_check})`);
+    }
     return database;
   } catch (error) {
     database?.close();

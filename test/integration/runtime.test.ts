@@ -166,6 +166,14 @@ describe.concurrent('starting', () => {
     ).toContain('it deletes data only on this machine');
   });
 
+  it('names a data file that it cannot use, and leaves it', async ({ onTestFinished: afterwards }) => {
+    const dataDir = folder(afterwards);
+    const file = join(dataDir, 'aws.sqlite');
+    writeFileSync(file, 'years of work, but no database');
+    expect(await refused({ dataDir })).toContain(`${file} cannot be used: file is not a database. Move it away, or start from nothing`);
+    expect(readFileSync(file, 'utf8')).toBe('years of work, but no database');
+  });
+
   it('names an option that is wrong', async ({ onTestFinished: afterwards }) => {
     expect(await refused({ dataDir: folder(afterwards), args: ['--stage', 'prod'] })).toContain('--stage prod: takes real money');
   });

@@ -1,7 +1,8 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { logReader } from '../../local/console.ts';
+import { openDataDir } from '../../local/data-dir.ts';
 import { authorizersOf, type Authorities } from '../../local/gateway/authorizers.ts';
 import { corsHeaders, corsOf } from '../../local/gateway/cors.ts';
 import { matchRoute, type GatewayRoute } from '../../local/gateway/routes.ts';
@@ -11,6 +12,22 @@ import { parseOptions } from '../../local/options.ts';
 import { matches } from '../../local/sources/filter.ts';
 import { temporaryFolder } from '../support/runtime.ts';
 import { checkTypes, resolveValue, type ResourceValues } from '../../local/template.ts';
+
+describe('a data directory', () => {
+  it('of a release with other emulators is refused with the way out, and nothing in it is touched', () => {
+    const dataDir = temporaryFolder();
+    onTestFinished(() => rmSync(dataDir, { recursive: true }));
+    mkdirSync(join(dataDir, 'dynamodb'));
+    writeFileSync(join(dataDir, 'dynamodb/tables.sqlite'), 'orders');
+    expect(() => openDataDir(dataDir, false)).toThrow(/is of release 0\.3\.0 or before, .*\(dynamodb\).*--fresh[^]*--data-dir <folder>/);
+    expect(readdirSync(dataDir)).toEqual(['dynamodb']);
+    expect(readFileSync(join(dataDir, 'dynamodb/tables.sqlite'), 'utf8')).toBe('orders');
+    const giveBack = openDataDir(dataDir, true);
+    expect(readdirSync(dataDir)).toEqual(['runtime.pid']);
+    giveBack();
+    openDataDir(dataDir, false)();
+  });
+});
 
 describe('options', () => {
   it('have defaults', () => {

@@ -184,7 +184,7 @@ export class DynamoEngine {
           left.push(Key);
           continue;
         }
-        const { Item, consumed: one } = getItem(table, { TableName, Key, ...read }, asOf);
+        const { Item, consumed: one } = getItem(table, { TableName, Key, ...read, ReturnConsumedCapacity: capacityAsked(input) }, asOf);
         consumed.push(one);
         if (!Item) continue;
         bytes += itemBytes(Item);
@@ -199,7 +199,10 @@ export class DynamoEngine {
     const gets = checkCount(input.TransactItems).map(({ Get }) => Get);
     const bound = gets.map((Get) => ({ table: this.#table(Get), Get, bound: bind(Get) }));
     const attempts = bound.map(({ table, Get }) =>
-      attempt(() => ({ ...getItem(table, { ...Get, ConsistentRead: true }), place: placeOf(table, Get) })),
+      attempt(() => ({
+        ...getItem(table, { ...Get, ConsistentRead: true, ReturnConsumedCapacity: capacityAsked(input) }),
+        place: placeOf(table, Get),
+      })),
     );
     const found = attempts.filter((one) => !(one instanceof AwsError)) as Exclude<(typeof attempts)[number], AwsError>[];
     if (new Set(found.map(({ place }) => place)).size < found.length) throw twiceInTransaction();

@@ -39,6 +39,7 @@ export interface ReadInput extends Expressions {
   readonly Select?: string;
   readonly Segment?: number;
   readonly TotalSegments?: number;
+  readonly ReturnConsumedCapacity?: string;
 }
 
 export type WriteKind = 'Put' | 'Update' | 'Delete' | 'ConditionCheck';
