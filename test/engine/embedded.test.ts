@@ -218,6 +218,24 @@ describe.each(storages)('time, %s', (_where, storage) => {
     expect(recordsOf(call, after)).toHaveLength(1);
   });
 
+  it('knows a transaction by its token, whatever its values are', () => {
+    const { call } = start();
+    const write = (n: string, set: readonly string[]) =>
+      call('TransactWriteItems', {
+        ClientRequestToken: 'once',
+        TransactItems: [{ Put: { ...item('a', { n: { N: n }, set: { SS: set } }), ConditionExpression: 'attribute_not_exists(id)' } }],
+      });
+    const large = '12345678901234567890123456789012345678';
+    write(large, ['x', 'y']);
+    write(large, ['y', 'x']);
+    for (const [n, set] of [
+      ['12345678901234567890123456789012345679', ['x', 'y']],
+      [large, ['x', 'z']],
+    ] as const) {
+      expect(() => write(n, set)).toThrow(expect.objectContaining({ name: 'IdempotentParameterMismatchException' }));
+    }
+  });
+
   it('ends iterators after a quarter of an hour, and the memory of a token after ten minutes', () => {
     const { call } = start();
     const ShardIterator = iteratorOf(call, { ShardIteratorType: 'LATEST' });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AwsError } from '../aws-error.ts';
 import { asksCapacity, capacityAsked, capacityOf, consumedByWrite, total, type Consumed } from './capacity.ts';
 import { invalid } from './problems.ts';
@@ -5,7 +6,8 @@ import { getItem, query, scan } from './reads.ts';
 import { bind, takeItem, type ReadInput, type TransactItem, type WriteInput, type WriteKind } from './requests.ts';
 import { keyOfRequest, type TableSchema } from './schema.ts';
 import type { Table } from './tables.ts';
-import { itemBytes, type Item } from './values.ts';
+import { BigDecimal, formatNumber } from './numbers.ts';
+import { itemBytes, ValueSet, type Item } from './values.ts';
 import { bindWrite, checkReturnValues, demandHolds, prepare, reasonOf, returnedBy, type Prepared } from './writes.ts';
 
 /** One change of one item, as it happened. */
@@ -266,7 +268,7 @@ export class DynamoEngine {
     }
     const known = this.#tokens.get(token);
     if (!known || known.until < this.#options.now()) return false;
-    if (known.request === JSON.stringify(TransactItems)) return true;
+    if (known.request === fingerprintOf(TransactItems)) return true;
     throw new AwsError('IdempotentParameterMismatchException', 'ClientRequestToken has been used with different parameters');
   }
 
@@ -277,7 +279,7 @@ export class DynamoEngine {
       if (until >= now) break;
       this.#tokens.delete(old);
     }
-    this.#tokens.set(token, { request: JSON.stringify(TransactItems), until: now + tokenMs });
+    this.#tokens.set(token, { request: fingerprintOf(TransactItems), until: now + tokenMs });
   }
 
   #apply(writes: readonly Pick<Prepared, 'table' | 'key' | 'before' | 'after'>[]): void {
@@ -343,6 +345,15 @@ const validationReason = ({ message }: AwsError): Record<string, unknown> => ({ 
 function placeOf({ schema }: Table, { Key = {} }: ReadInput): string {
   const { partition, sort } = keyOfRequest(schema, takeItem(Key));
   return `${schema.name}/${partition.length}:${partition}${sort}`;
+}
+
+/** The same for the same request. SDKs give every transaction a token, and thousands are remembered: a hash each. */
+function fingerprintOf(items: TransactInput['TransactItems']): string {
+  const text = JSON.stringify(items, (_name, value: unknown) => {
+    if (value instanceof BigDecimal) return formatNumber(value);
+    return value instanceof ValueSet ? [value.type, ...[...value.members.keys()].toSorted()] : value;
+  });
+  return createHash('sha256').update(text).digest('base64');
 }
 
 const bytesOfAll = (writes: readonly Prepared[]): number =>
