@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { askedOf, serviceOf, type AwsCall } from './aws-call.ts';
 import type { Caller } from './emulators/call.ts';
 import { AwsError } from './engine/aws-error.ts';
-import { answered, refused, type Answered } from './engine/protocol.ts';
+import { answered, mostBodyBytes, refused, type Answered } from './engine/protocol.ts';
 import { bodyOf, startServer, type Refusal, type Timeouts } from './http-server.ts';
 import { needsOf, type Iam } from './iam.ts';
 import type { Identities } from './identities.ts';
@@ -39,9 +39,6 @@ export interface AwsProxyOptions {
   readonly timeouts?: Timeouts;
 }
 
-/** DynamoDB's limit of a request, the largest of the services'. */
-const maxBodyBytes = 16 * 1024 * 1024;
-
 /**
  * Every AWS call of every function passes through here under the function's identity, which its signature names.
  * Counts calls, and with metering on also the capacity that DynamoDB reports.
@@ -53,8 +50,8 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
   /** @throws AwsError for a call that is refused, here or by the service */
   async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Answered | 'none'> {
     const { service, operation, target } = serviceOf(incoming.method, incoming.url, targetOf(incoming));
-    const body = await bodyOf(incoming, maxBodyBytes);
-    if (body === undefined) throw new AwsError('SerializationException', `the body is larger than ${maxBodyBytes} bytes`);
+    const body = await bodyOf(incoming, mostBodyBytes);
+    if (body === undefined) throw new AwsError('SerializationException', `the body is larger than ${mostBodyBytes} bytes`);
     const asked = askedOf(body);
     const identity = options.identities.functions.get(accessKeyOf(incoming.headers) ?? '');
     const caller = identity?.name ?? outsider;

@@ -3,6 +3,9 @@ import { crc32 } from 'node:zlib';
 import { AwsError } from './aws-error.ts';
 import { queryErrorOf } from './sqs/errors.ts';
 
+/** DynamoDB's limit of a request, the largest of the services'. */
+export const mostBodyBytes = 16 * 1024 * 1024;
+
 /** An answer in AWS's JSON protocol. */
 export interface Answered {
   readonly status: number;

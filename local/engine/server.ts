@@ -1,9 +1,7 @@
 import { bodyOf, startServer, type LocalServer } from '../http-server.ts';
 import { AwsError } from './aws-error.ts';
 import type { EmbeddedAws } from './embedded.ts';
-import { answered, inputOf, refused } from './protocol.ts';
-
-const maxBodyBytes = 16 * 1024 * 1024;
+import { answered, inputOf, mostBodyBytes, refused } from './protocol.ts';
 
 /** The engine alone, without the runtime's identities and policies, on a free port of loopback: for tests, and for whoever wants only DynamoDB and SQS. */
 export async function serveEngine(engine: EmbeddedAws, onProblem: (what: string) => void): Promise<LocalServer> {
@@ -16,8 +14,8 @@ export async function serveEngine(engine: EmbeddedAws, onProblem: (what: string)
       response.once('close', () => gone.abort());
       let answer;
       try {
-        const body = await bodyOf(request, maxBodyBytes);
-        if (body === undefined) throw new AwsError('SerializationException', `the body is larger than ${maxBodyBytes} bytes`);
+        const body = await bodyOf(request, mostBodyBytes);
+        if (body === undefined) throw new AwsError('SerializationException', `the body is larger than ${mostBodyBytes} bytes`);
         answer = answered(target, await engine.call(target, inputOf(body.toString('utf8')), gone.signal));
       } catch (error) {
         if (!(error instanceof AwsError)) throw error;

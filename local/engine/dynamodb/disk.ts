@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { inTransaction } from '../transaction.ts';
 import { itemText, itemOfText } from './item-text.ts';
 import { keyInIndex, type StoredKey, type TableSchema } from './schema.ts';
 import type { DatabaseStorage, LogEntry, Place, Range, TableStorage } from './storage.ts';
@@ -179,7 +180,6 @@ class DiskTable implements TableStorage {
 export class DiskStorage implements DatabaseStorage {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
-  #inTransaction = false;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -188,20 +188,7 @@ export class DiskStorage implements DatabaseStorage {
   }
 
   transaction<Result>(work: () => Result): Result {
-    if (this.#inTransaction) return work();
-    this.#database.exec('BEGIN IMMEDIATE');
-    this.#inTransaction = true;
-    try {
-      const result = work();
-      this.#database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      // A full disk may have ended it already.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
-    } finally {
-      this.#inTransaction = false;
-    }
+    return inTransaction(this.#database, work);
   }
 
   tables(): readonly TableRecord[] {

@@ -4,7 +4,7 @@ import { asksCapacity, capacityAsked, capacityOf, consumedByWrite, total, type C
 import { invalid } from './problems.ts';
 import { getItem, query, scan } from './reads.ts';
 import { bind, takeItem, type ReadInput, type TransactItem, type WriteInput, type WriteKind } from './requests.ts';
-import { keyOfRequest, type TableSchema } from './schema.ts';
+import { keyOfRequest, keyText, type StoredKey, type TableSchema } from './schema.ts';
 import type { Table } from './tables.ts';
 import { BigDecimal, formatNumber } from './numbers.ts';
 import { itemBytes, ValueSet, type Item } from './values.ts';
@@ -176,7 +176,7 @@ export class DynamoEngine {
     for (const [TableName, { Keys, ...read }] of asked) {
       const table = this.#options.table(TableName);
       const keys = Keys.map((Key) => keyOfRequest(table.schema, takeItem(Key)));
-      if (new Set(keys.map(({ partition, sort }) => `${partition.length}:${partition}${sort}`)).size < keys.length) {
+      if (new Set(keys.map(keyText)).size < keys.length) {
         throw invalid('Provided list of item keys contains duplicates');
       }
       const found: Item[] = (Responses[TableName] = []);
@@ -199,15 +199,14 @@ export class DynamoEngine {
 
   #transactGet(input: TransactGetInput): Answer {
     const gets = checkCount(input.TransactItems).map(({ Get }) => Get);
-    const bound = gets.map((Get) => ({ table: this.#table(Get), Get, bound: bind(Get) }));
-    const attempts = bound.map(({ table, Get }) =>
-      attempt(() => ({
-        ...getItem(table, { ...Get, ConsistentRead: true, ReturnConsumedCapacity: capacityAsked(input) }),
-        place: placeOf(table, Get),
-      })),
+    // What is wrong with an expression is the request's own mistake; what only the key shows is a reason of the cancellation.
+    const parts = gets.map((Get) => ({ table: this.#table(Get), Get, bound: bind(Get) }));
+    const ReturnConsumedCapacity = capacityAsked(input);
+    const attempts = parts.map(({ table, Get, bound }) =>
+      attempt(() => ({ table, ...getItem(table, { ...Get, ConsistentRead: true, ReturnConsumedCapacity }, undefined, bound) })),
     );
     const found = attempts.filter((one) => !(one instanceof AwsError)) as Exclude<(typeof attempts)[number], AwsError>[];
-    if (new Set(found.map(({ place }) => place)).size < found.length) throw twiceInTransaction();
+    if (hasTwice(found)) throw twiceInTransaction();
     if (found.length < attempts.length) {
       throw cancelled(attempts.map((one) => (one instanceof AwsError ? validationReason(one) : { Code: 'None' })));
     }
@@ -240,22 +239,14 @@ export class DynamoEngine {
       const prepared = attempts.filter((one) => !(one instanceof AwsError)) as readonly Prepared[];
       if (hasTwice(prepared)) throw twiceInTransaction();
       if (prepared.length > fewItems && bytesOfAll(prepared) > mostTransactionBytes) throw invalid('Transaction item size exceeded: 4 MB');
-      if (replay)
-        return this.#capacities(
-          input,
-          prepared.map((write) => this.#consumed(input, write)),
-          2,
-        );
+      const consumed = prepared.map((write) => this.#consumed(input, write));
+      if (replay) return this.#capacities(input, consumed, 2);
       if (prepared.length < attempts.length || prepared.some(({ holds }) => !holds)) {
         throw cancelled(attempts.map((one) => (one instanceof AwsError ? validationReason(one) : reasonOf(one))));
       }
       this.#apply(prepared.filter(({ kind }) => kind !== 'ConditionCheck'));
       this.#remember(input);
-      return this.#capacities(
-        input,
-        prepared.map((write) => this.#consumed(input, write)),
-        2,
-      );
+      return this.#capacities(input, consumed, 2);
     });
   }
 
@@ -342,11 +333,6 @@ function attempt<Result>(work: () => Result): Result | AwsError {
 
 const validationReason = ({ message }: AwsError): Record<string, unknown> => ({ Code: 'ValidationError', Message: message });
 
-function placeOf({ schema }: Table, { Key = {} }: ReadInput): string {
-  const { partition, sort } = keyOfRequest(schema, takeItem(Key));
-  return `${schema.name}/${partition.length}:${partition}${sort}`;
-}
-
 /** The same for the same request. SDKs give every transaction a token, and thousands are remembered: a hash each. */
 function fingerprintOf(items: TransactInput['TransactItems']): string {
   const text = JSON.stringify(items, (_name, value: unknown) => {
@@ -359,9 +345,9 @@ function fingerprintOf(items: TransactInput['TransactItems']): string {
 const bytesOfAll = (writes: readonly Prepared[]): number =>
   writes.reduce((sum, { after, before }) => sum + (after ? itemBytes(after) : before ? itemBytes(before) : 0), 0);
 
-const hasTwice = (writes: readonly Prepared[]): boolean =>
-  writes.length > 1 &&
-  new Set(writes.map(({ table, key }) => `${table.schema.name}/${key.partition.length}:${key.partition}${key.sort}`)).size < writes.length;
+/** Whether two of them are on one item. */
+const hasTwice = (places: readonly { readonly table: Table; readonly key: StoredKey }[]): boolean =>
+  new Set(places.map(({ table, key }) => `${table.schema.name}/${keyText(key)}`)).size < places.length;
 
 function cancelled(reasons: readonly Record<string, unknown>[]): AwsError {
   const codes = reasons.map(({ Code }) => Code).join(', ');

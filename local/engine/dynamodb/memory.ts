@@ -1,13 +1,10 @@
-import { keyInIndex, keyOfItem, shownBy, type StoredKey, type TableSchema } from './schema.ts';
+import { keyInIndex, keyOfItem, keyText, shownBy, type StoredKey, type TableSchema } from './schema.ts';
 import type { Place, Range, TableStorage } from './storage.ts';
 import { compareTexts, type Item } from './values.ts';
 
 interface Entry extends Place {
   readonly shown: Item;
 }
-
-/** A key as one text: the length tells where its parts meet. */
-const textOf = ({ partition, sort }: StoredKey): string => `${partition.length}:${partition}${sort}`;
 
 const compareEntries = (a: Place, b: Place): number =>
   compareTexts(a.sort, b.sort) || compareTexts(a.item.partition, b.item.partition) || compareTexts(a.item.sort, b.item.sort);
@@ -86,14 +83,14 @@ export class MemoryTable implements TableStorage {
   }
 
   get(key: StoredKey, asOf?: number): Item | undefined {
-    const text = textOf(key);
+    const text = keyText(key);
     if (asOf === undefined) return this.#items.get(text);
     const previous = this.#previous.get(text);
     return previous && previous.until > asOf ? previous.item : this.#items.get(text);
   }
 
   set(key: StoredKey, before: Item | undefined, after: Item | undefined): void {
-    const text = textOf(key);
+    const text = keyText(key);
     if (after) this.#items.set(text, after);
     else this.#items.delete(text);
     this.#previous.set(text, { item: before, until: this.#now() });

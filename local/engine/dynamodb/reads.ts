@@ -10,6 +10,7 @@ import {
   type IndexSchema,
   type KeyAttribute,
   type KeySchema,
+  type StoredKey,
 } from './schema.ts';
 import { nameOf, type Bindings } from './expressions/bindings.ts';
 import { beginsWith, holds } from './expressions/conditions.ts';
@@ -32,12 +33,16 @@ export interface Page {
   readonly consumed: Consumed;
 }
 
-export function getItem(table: Table, input: ReadInput, asOf?: number): { Item?: Item; consumed: Consumed } {
-  const bound = bind(input);
+export function getItem(
+  table: Table,
+  input: ReadInput,
+  asOf?: number,
+  bound = bind(input),
+): { Item?: Item; key: StoredKey; consumed: Consumed } {
   const key = keyOfRequest(table.schema, takeItem(input.Key ?? {}));
   const item = table.storage.get(key, input.ConsistentRead ? undefined : asOf);
   const consumed = consumedOf(table, undefined, item && asksCapacity(input) ? itemBytes(item) : 0, input);
-  return item ? { Item: bound.projection ? projected(item, bound.projection, bound.bindings) : item, consumed } : { consumed };
+  return item ? { Item: bound.projection ? projected(item, bound.projection, bound.bindings) : item, key, consumed } : { key, consumed };
 }
 
 function consumedOf({ schema }: Table, index: IndexSchema | undefined, bytes: number, { ConsistentRead = false }: ReadInput): Consumed {

@@ -40,6 +40,9 @@ export interface StoredKey {
   readonly sort: string;
 }
 
+/** A key as one text: the length tells where its parts meet. */
+export const keyText = ({ partition, sort }: StoredKey): string => `${partition.length}:${partition}${sort}`;
+
 export const attributesOf = ({ partitionKey, sortKey }: KeySchema): readonly KeyAttribute[] =>
   sortKey ? [partitionKey, sortKey] : [partitionKey];
 

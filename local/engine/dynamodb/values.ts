@@ -85,7 +85,7 @@ const sameMembers = ({ members: a }: ValueSet, { members: b }: ValueSet): boolea
   a.size === b.size && a.keys().every((member) => b.has(member));
 
 /** DynamoDB: of one item, names and values counted. */
-export const mostItemBytes = 400 * 1024;
+const mostItemBytes = 400 * 1024;
 
 /** The bytes of a value as DynamoDB counts them. */
 export function bytesOf(value: Value): number {

@@ -3,12 +3,11 @@ import { nameOf } from './expressions/bindings.ts';
 import { holds } from './expressions/conditions.ts';
 import { projected } from './expressions/projections.ts';
 import { pathsOf, updated } from './expressions/updates.ts';
-
 import { invalid, invalidValues } from './problems.ts';
 import { bind, takeItem, type Bound, type WriteInput, type WriteKind } from './requests.ts';
 import { attributesOf, checkIndexKeys, keyOfItem, keyOfRequest, type StoredKey } from './schema.ts';
 import type { Table } from './tables.ts';
-import { isTooLarge, itemBytes, mostItemBytes, type Item } from './values.ts';
+import { isTooLarge, type Item } from './values.ts';
 
 /** A write whose condition was looked at: nothing is changed yet. */
 export interface Prepared {
@@ -52,8 +51,7 @@ export function prepare(table: Table, kind: WriteKind, input: WriteInput, bound 
 }
 
 function checkSize(item: Item, message = 'Item size has exceeded the maximum allowed size'): void {
-  // DynamoDB counts 100 bytes that it adds itself only in what it stores, not here.
-  if (isTooLarge(item) && itemBytes(item) > mostItemBytes) throw invalid(message);
+  if (isTooLarge(item)) throw invalid(message);
 }
 
 function checkKeyUntouched({ schema }: Table, { update, bindings }: Bound): void {
@@ -67,17 +65,16 @@ function checkKeyUntouched({ schema }: Table, { update, bindings }: Bound): void
 const conditionFailed = 'The conditional request failed';
 
 /** @throws ConditionalCheckFailedException, with the item where it was asked for */
-export function demandHolds({ holds: met, before, input }: Prepared): void {
-  if (met) return;
-  const asked = input.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && before !== undefined;
-  throw new AwsError('ConditionalCheckFailedException', conditionFailed, asked ? { Item: before } : {});
+export function demandHolds(write: Prepared): void {
+  if (!write.holds) throw new AwsError('ConditionalCheckFailedException', conditionFailed, itemAskedFor(write));
 }
 
+const itemAskedFor = ({ before, input }: Prepared): { readonly Item?: Item } =>
+  input.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && before !== undefined ? { Item: before } : {};
+
 /** Why a part of a transaction was refused, or that it was not. Items are in the engine's form. */
-export function reasonOf({ holds: met, before, input }: Prepared): Record<string, unknown> {
-  if (met) return { Code: 'None' };
-  const asked = input.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && before !== undefined;
-  return { Code: 'ConditionalCheckFailed', Message: conditionFailed, ...(asked ? { Item: before } : {}) };
+export function reasonOf(write: Prepared): Record<string, unknown> {
+  return write.holds ? { Code: 'None' } : { Code: 'ConditionalCheckFailed', Message: conditionFailed, ...itemAskedFor(write) };
 }
 
 /** What a write answers of the item. @throws ValidationException for what its kind does not answer */

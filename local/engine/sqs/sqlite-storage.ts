@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { inTransaction } from '../transaction.ts';
 import type { Message, MessageAttributes } from './message.ts';
 import type { QueueRecord } from './queue.ts';
 import type { QueueStorage, StoredMessage } from './storage.ts';
@@ -45,8 +46,6 @@ export class SqliteQueueStorage implements QueueStorage {
   readonly #updateReceives: StatementSync;
   readonly #deleteMessage: StatementSync;
   readonly #deleteMessages: StatementSync;
-  readonly #begin: StatementSync;
-  readonly #commit: StatementSync;
 
   constructor(database: DatabaseSync) {
     database.exec(schema);
@@ -57,8 +56,6 @@ export class SqliteQueueStorage implements QueueStorage {
     this.#updateReceives = database.prepare('UPDATE sqs_messages SET receives = ?, first_received_at = ? WHERE position = ?');
     this.#deleteMessage = database.prepare('DELETE FROM sqs_messages WHERE position = ?');
     this.#deleteMessages = database.prepare('DELETE FROM sqs_messages WHERE queue = ?');
-    this.#begin = database.prepare('BEGIN IMMEDIATE');
-    this.#commit = database.prepare('COMMIT');
   }
 
   queues(): QueueRecord[] {
@@ -138,13 +135,6 @@ export class SqliteQueueStorage implements QueueStorage {
   }
 
   transaction(writes: () => void): void {
-    this.#begin.run();
-    try {
-      writes();
-      this.#commit.run();
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
-    }
+    inTransaction(this.#database, writes);
   }
 }
