@@ -1,5 +1,5 @@
 import type { SQSEvent } from 'aws-lambda';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
 import { decodeMessage } from '../../lambdas/contract/core/routing.ts';
@@ -17,18 +17,13 @@ import { notify } from '../../lambdas/notification/notify.ts';
 import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders.ts';
 import { testConnections, testContext } from '../support/handlers.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
-import { startTables, type TestTables } from '../support/tables.ts';
+import { clearedTables } from '../support/tables.ts';
 
 const day = 86_400_000;
 const ada = 'ada@example.com';
-let tables: TestTables;
+const tables = clearedTables('notifications', 'orders', 'orderView', 'outbox', 'idempotency');
 let world: ReturnType<typeof testWorld>;
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.stop());
-beforeEach(async () => {
-  for (const table of ['notifications', 'orders', 'orderView', 'outbox', 'idempotency'] as const) await tables.clear(table);
+beforeEach(() => {
   world = testWorld();
 });
 

@@ -1,5 +1,5 @@
 import type { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { openShardOf } from '../../lambdas/contract/tables.ts';
@@ -10,24 +10,19 @@ import { newRow, type OutboxContext, type OutboxRow } from '../../lambdas/kit/ou
 import { relayDueRows } from '../../lambdas/kit/relay.ts';
 import { sweepOpenOrders, type Sweep } from '../../lambdas/order-saga/sweep.ts';
 import { aMessage, anOrder, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
-import { startTables, type TestTables } from '../support/tables.ts';
+import { clearedTables } from '../support/tables.ts';
 
 const hour = 3_600_000;
 const { nudge: policy, relay } = durations.prod;
 
-let tables: TestTables;
+const tables = clearedTables('orders', 'outbox');
 let world: ReturnType<typeof testWorld>;
 let commits: CommitContext;
 let outbox: OutboxContext;
 let orderId: string;
 let row: OutboxRow;
 
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.stop());
 beforeEach(async () => {
-  for (const table of ['orders', 'outbox'] as const) await tables.clear(table);
   world = testWorld();
   commits = { database: tables.database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 30 * 86_400, world };
   outbox = { database: tables.database, table: 'outbox', relay, telemetry: testTelemetry(), world };

@@ -1,6 +1,6 @@
 import type { Context, DynamoDBRecord, ScheduledEvent } from 'aws-lambda';
 import * as z from 'zod';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { defineTopology } from '../../lambdas/contract/core/routing.ts';
 import { attentionKey, attentionShards, shardOf } from '../../lambdas/contract/core/tables.ts';
@@ -14,18 +14,13 @@ import { gaugeOutbox, relayDueRows } from '../../lambdas/kit/relay.ts';
 import { createHandler } from '../../lambdas/outbox-relay/handler.ts';
 import { aMessage, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
 import { publishTo, queuesThat, recordOf } from '../support/outbox.ts';
-import { startTables, type TestTables } from '../support/tables.ts';
+import { clearedTables } from '../support/tables.ts';
 
-let tables: TestTables;
+const tables = clearedTables('outbox');
 let world: ReturnType<typeof testWorld>;
 let telemetry: ReturnType<typeof testTelemetry>;
 let outbox: OutboxContext;
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.stop());
-beforeEach(async () => {
-  await tables.clear('outbox');
+beforeEach(() => {
   world = testWorld();
   telemetry = testTelemetry();
   outbox = { database: tables.database, table: 'outbox', relay: durations.prod.relay, telemetry, world };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { TransientError } from '../../lambdas/contract/core/errors.ts';
 import { RequestRefused } from '../../lambdas/kit/effect.ts';
 import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
@@ -6,19 +6,14 @@ import { capturePayment, refundPayment } from '../../lambdas/payment/payment.ts'
 import { aMessage, anOrder, orderKeys, testWorld } from '../support/builders.ts';
 import { callSeconds, paymentsAt, providerKeySeconds } from '../support/effects.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
-import { startTables, type TestTables } from '../support/tables.ts';
+import { clearedTables } from '../support/tables.ts';
 
-let tables: TestTables;
+const tables = clearedTables('outbox');
 let world: ReturnType<typeof testWorld>;
 let orderId: string;
 /** Calls that a gateway has got, in order. */
 let calls: string[];
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.stop());
-beforeEach(async () => {
-  await tables.clear('outbox');
+beforeEach(() => {
   world = testWorld();
   orderId = anOrder().orderId;
   calls = [];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { TransientError } from '../../lambdas/contract/core/errors.ts';
 import { sandboxLedger } from '../../lambdas/kit/sandbox-ledger.ts';
 import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
@@ -8,18 +8,12 @@ import { sandboxCarrier } from '../../lambdas/shipping/sandbox-carrier.ts';
 import { arrangeShipment, callOffShipment, type Shipments } from '../../lambdas/shipping/shipment.ts';
 import { aMessage, anOrder, orderKeys, testWorld } from '../support/builders.ts';
 import { paymentsAt, shipmentsAt } from '../support/effects.ts';
-import { startTables, type TestTables } from '../support/tables.ts';
+import { clearedTables } from '../support/tables.ts';
 
-let tables: TestTables;
+const tables = clearedTables('outbox', 'sandboxLedger');
 let world: ReturnType<typeof testWorld>;
 let orderId: string;
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.stop());
-beforeEach(async () => {
-  await tables.clear('outbox');
-  await tables.clear('sandboxLedger');
+beforeEach(() => {
   world = testWorld();
   orderId = anOrder().orderId;
 });

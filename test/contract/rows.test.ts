@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
 import { newRow, owedOnlyToListeners, rowsOf } from '../../lambdas/kit/outbox.ts';
 import { aMessage, orderKeys, testWorld } from '../support/builders.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
-import { startTables, type TestTables } from '../support/tables.ts';
+import { clearedTables, type TestTables } from '../support/tables.ts';
 
-let tables: TestTables;
+const tables = clearedTables('outbox');
 let world: ReturnType<typeof testWorld>;
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.stop());
-beforeEach(async () => {
-  await tables.clear('outbox');
+beforeEach(() => {
   world = testWorld();
 });
 

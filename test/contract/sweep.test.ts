@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { openShardName, openShards } from '../../lambdas/contract/tables.ts';
@@ -12,18 +12,13 @@ import { createHandler } from '../../lambdas/order-saga/sweep-handler.ts';
 import { anOrder, testTelemetry, testWorld } from '../support/builders.ts';
 import { testConnections, testContext } from '../support/handlers.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
-import { startTables, type TestTables } from '../support/tables.ts';
+import { clearedTables } from '../support/tables.ts';
 
-let tables: TestTables;
+const tables = clearedTables('orders', 'outbox', 'idempotency', 'orderView', 'notifications');
 let world: ReturnType<typeof testWorld>;
 let telemetry: ReturnType<typeof testTelemetry>;
 let runs = 0;
-beforeAll(async () => {
-  tables = await startTables();
-});
-afterAll(() => tables.stop());
-beforeEach(async () => {
-  for (const table of ['orders', 'outbox', 'idempotency', 'orderView', 'notifications'] as const) await tables.clear(table);
+beforeEach(() => {
   world = testWorld();
   telemetry = testTelemetry();
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CreateTableCommand, DynamoDBClient, type KeySchemaElement } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { TableDefinition } from '../../lambdas/contract/core/tables.ts';
 import { tables, type TableName } from '../../lambdas/contract/tables.ts';
 import { MemoryDatabase } from '../simulation/memory/database.ts';
@@ -40,6 +41,31 @@ export async function startTables(): Promise<TestTables> {
     put: async (TableName, item) => void (await database.send(new PutCommand({ TableName, Item: item }))),
     get: async (TableName, Key) => (await database.send(new GetCommand({ TableName, Key, ConsistentRead: true }))).Item,
     stop,
+  };
+}
+
+/** The tables of a test file: started before its tests, with some of them emptied before each, and stopped after. They are there once a test runs. */
+export function clearedTables(...names: readonly TableName[]): TestTables {
+  let started: TestTables | undefined;
+  beforeAll(async () => {
+    started = await startTables();
+  });
+  afterAll(() => started?.stop());
+  beforeEach(async () => {
+    for (const name of names) await started!.clear(name);
+  });
+  return {
+    get client() {
+      return started!.client;
+    },
+    get database() {
+      return started!.database;
+    },
+    put: (table, item) => started!.put(table, item),
+    get: (table, key) => started!.get(table, key),
+    all: (table) => started!.all(table),
+    clear: (table) => started!.clear(table),
+    stop: () => started!.stop(),
   };
 }
 
