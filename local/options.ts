@@ -23,6 +23,8 @@ export interface LocalOptions {
   readonly auth: 'off' | 'jwt' | 'iam';
   /** Names that its servers answer to, beside those of loopback. */
   readonly allowHosts: readonly string[];
+  /** What an execution environment is: a thread of the runtime's process, or a process of its own. */
+  readonly isolation: 'thread' | 'process';
   /** Reloads a function when its source changes. */
   readonly watch: boolean;
   /** Ends when its standard input does: whoever started it is gone. */
@@ -40,6 +42,8 @@ export const usage = `npm start -- [options]
                         with =iam no issuer, and IAM everywhere. Default: everyone is let in
   --fault <f.x=value>   inject a fault: inventory.failRate=0.3, payment.delayMs=500, … (docs/local.md)
   --allow-host <name>   answer to this name too, such as host.docker.internal; may be repeated. Default: loopback only
+  --isolation <what>    thread | process: what functions run in. Threads are light and quick; processes sign their calls, are frozen between
+                        invocations, and crash alone (docs/local.md)                     (default thread)
   --verbose             print every log line of every function
   --stop-with-stdin     stop when standard input ends: for programs that start it, and may be killed
   --help
@@ -64,6 +68,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
         auth: { type: 'string', default: 'off' },
         fault: { type: 'string', multiple: true, default: [] },
         'allow-host': { type: 'string', multiple: true, default: [] },
+        isolation: { type: 'string', default: 'thread' },
         watch: { type: 'boolean', default: false },
         'stop-with-stdin': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -80,6 +85,8 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
   if (stage === 'prod') throw new StartProblem('--stage prod: takes real money; the local runtime runs dev and test');
   const auth = (['off', 'jwt', 'iam'] as const).find((mode) => mode === values.auth);
   if (!auth) throw new StartProblem(`--auth=${values.auth}: must be jwt or iam`);
+  const isolation = (['thread', 'process'] as const).find((what) => what === values.isolation);
+  if (!isolation) throw new StartProblem(`--isolation ${values.isolation}: must be thread or process`);
   return {
     port: Number(port),
     dataDir: resolve(values['data-dir']),
@@ -90,6 +97,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     faults: faultsOf(values.fault),
     auth,
     allowHosts: values['allow-host'].map(hostName),
+    isolation,
     watch: values.watch,
     stopWithStdin: values['stop-with-stdin'],
   };

@@ -1,6 +1,6 @@
 import type { Assembly } from './assembly.ts';
 import { faultsFrom } from '../lambdas/contract/core/faults.ts';
-import type { AwsProxy } from './aws-proxy.ts';
+import type { UsageMeter } from './aws/usage.ts';
 import type { Iam } from './iam.ts';
 import { issuerPath, type Identities } from './identities.ts';
 import type { FaultBoard } from './faults.ts';
@@ -12,7 +12,9 @@ import { localRegion, resolveValue, type ResourceValues } from './template.ts';
 export interface PagesContext {
   readonly assembly: Assembly;
   readonly values: ReadonlyMap<string, ResourceValues>;
-  readonly proxy: AwsProxy;
+  /** Endpoint of DynamoDB and SQS. */
+  readonly awsUrl: string;
+  readonly usage: UsageMeter;
   readonly faults: FaultBoard;
   readonly iam: Iam;
   readonly identities: Identities;
@@ -35,7 +37,7 @@ export interface PagesContext {
  *   POST /_local/functions/{name}   invokes a function with the body as its event
  */
 export function localPages(context: PagesContext): LocalPages {
-  const { assembly, values, proxy, faults, iam, identities, pools, metrics, inits } = context;
+  const { assembly, values, awsUrl, usage, faults, iam, identities, pools, metrics, inits } = context;
   const { issuer } = identities;
   const shownFaults = () => ({ status: 200, body: { faults: faults.all, struck: faults.counts } });
   return async (method, path, body) => {
@@ -51,14 +53,14 @@ export function localPages(context: PagesContext): LocalPages {
       case 'GET /_local/metrics':
         return { status: 200, body: { metrics: metrics.report() } };
       case 'GET /_local/resources':
-        return { status: 200, body: { endpoint: proxy.url, region: localRegion, outputs: outputsOf(assembly, values) } };
+        return { status: 200, body: { endpoint: awsUrl, region: localRegion, outputs: outputsOf(assembly, values) } };
       case 'GET /_local/usage':
-        return { status: 200, body: Object.fromEntries(proxy.usage) };
+        return { status: 200, body: Object.fromEntries(usage.all) };
       case 'DELETE /_local/usage':
-        proxy.usage.clear();
+        usage.all.clear();
         return { status: 200, body: {} };
       case 'PUT /_local/usage':
-        proxy.metering = true;
+        usage.metering = true;
         return { status: 200, body: { metering: true } };
       case 'GET /_local/faults':
         return shownFaults();
@@ -90,9 +92,9 @@ export function localPages(context: PagesContext): LocalPages {
         return {
           status: 200,
           body: Object.fromEntries(
-            pools.map(({ fn, invocations, pids }) => [
+            pools.map(({ fn, invocations, size, pids }) => [
               fn.name,
-              { identity: fn.identity, invocations, pids, initMs: inits.get(fn.name) ?? [] },
+              { identity: fn.identity, invocations, environments: size, pids, initMs: inits.get(fn.name) ?? [] },
             ]),
           ),
         };

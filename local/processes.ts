@@ -12,32 +12,24 @@ import { join } from 'node:path';
 export class Processes {
   readonly #file: string;
   readonly #marker: string;
-  readonly #reaper: ChildProcess;
+  #reaper: ChildProcess | undefined;
   readonly #running = new Set<ChildProcess>();
 
   constructor(dataDir: string) {
     this.#file = join(dataDir, 'processes');
     this.#marker = `--order-saga=${dataDir}`;
     this.#killOrphans();
-    this.#reaper = spawn(process.execPath, [join(import.meta.dirname, 'reaper.ts'), this.#marker], {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-    this.#reaper.stdin!.on('error', () => undefined);
-    this.#reaper.unref();
-  }
-
-  /** An argument that names this data directory in a process list. */
-  get marker(): string {
-    return this.#marker;
   }
 
   spawn(command: string, args: readonly string[]): ChildProcess {
-    return this.#keep(spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] }));
+    const reaper = this.#watching();
+    return this.#keep(reaper, spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] }));
   }
 
   fork(script: string, options: { env: NodeJS.ProcessEnv; execArgv: string[] }): ChildProcess {
+    const reaper = this.#watching();
     return this.#keep(
+      reaper,
       fork(script, [this.#marker, getCompileCacheDir() ?? ''], { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
     );
   }
@@ -49,21 +41,36 @@ export class Processes {
     for (const child of running) child.kill('SIGKILL');
     await Promise.all(gone);
     rmSync(this.#file, { force: true });
-    this.#reaper.ref();
-    const reaperGone = new Promise((resolve) => this.#reaper.once('exit', resolve));
-    this.#reaper.stdin!.end();
+    const reaper = this.#reaper;
+    if (!reaper) return;
+    reaper.ref();
+    const reaperGone = new Promise((resolve) => reaper.once('exit', resolve));
+    reaper.stdin!.end();
     await reaperGone;
   }
 
-  #keep(child: ChildProcess): ChildProcess {
+  /** The reaper. It is started before the first process that it watches: nobody else would end a frozen one. */
+  #watching(): ChildProcess {
+    if (this.#reaper) return this.#reaper;
+    const reaper = spawn(process.execPath, [join(import.meta.dirname, 'reaper.ts'), this.#marker], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    reaper.stdin.on('error', () => undefined);
+    reaper.unref();
+    this.#reaper = reaper;
+    return reaper;
+  }
+
+  #keep({ stdin }: ChildProcess, child: ChildProcess): ChildProcess {
     const { pid } = child;
     if (pid === undefined) return child;
     this.#running.add(child);
-    this.#reaper.stdin!.write(`+${pid}\n`);
+    stdin!.write(`+${pid}\n`);
     appendFileSync(this.#file, `${pid}\n`);
     child.once('exit', () => {
       this.#running.delete(child);
-      this.#reaper.stdin!.write(`-${pid}\n`);
+      stdin!.write(`-${pid}\n`);
     });
     return child;
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { synthesize, type Assembly } from './assembly.ts';
-import { startAwsProxy, type AwsProxy } from './aws-proxy.ts';
+import { AwsCalls } from './aws/calls.ts';
+import { startAwsServer, type AwsServer } from './aws/server.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { logReader, type Print } from './console.ts';
 import { engineFile, openDataDir } from './data-dir.ts';
@@ -9,8 +10,11 @@ import { namedEndpoint } from './emulators/named.ts';
 import { EmbeddedAws } from './engine/embedded.ts';
 import { Iam } from './iam.ts';
 import { FaultBoard } from './faults.ts';
+import type { EnvironmentHooks, LocalFunction } from './functions/environment.ts';
 import { FunctionPool } from './functions/pool.ts';
+import { inProcesses } from './functions/process-sandbox.ts';
 import { functionValues, resolveFunctions } from './functions/resolve.ts';
+import { inThreads } from './functions/thread-sandbox.ts';
 import { authorizersOf, type Authorities } from './gateway/authorizers.ts';
 import { corsOf } from './gateway/cors.ts';
 import type { GatewayRoute } from './gateway/routes.ts';
@@ -38,6 +42,8 @@ export interface LocalRuntime {
 }
 
 const trimEveryMs = 60_000;
+/** By how much a thread yields to those for which people wait. */
+const unhurried = 0;
 
 /**
  * Runs the synthesized assembly: what the template does not connect or permit does not work here either.
@@ -61,8 +67,8 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const dynamoDbUrl = await namedEndpoint('AWS_ENDPOINT_URL_DYNAMODB', 'DynamoDB_20120810.ListTables', fresh);
     const sqsUrl = await namedEndpoint('AWS_ENDPOINT_URL_SQS', 'AmazonSQS.ListQueues', fresh);
     const onProblem = (what: string): void => print(`          ${what}`);
-    let proxyUrl = '';
-    const engine = openEngine(dataDir, () => proxyUrl, onProblem);
+    let awsUrl = '';
+    const engine = openEngine(dataDir, () => awsUrl, onProblem);
     stops.push(() => engine.stop());
     const embedded: Caller = (target, input, signal) => engine.call(target, input, signal);
     const dynamoDb = dynamoDbUrl === undefined ? embedded : callerOf(dynamoDbUrl);
@@ -72,20 +78,28 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
 
     const hosts = options.allowHosts;
     const faults = new FaultBoard(options.faults);
-    const proxy = await startAwsProxy({ dynamoDb, sqs, identities, faults, hosts, onProblem });
-    proxyUrl = proxy.url;
-    stops.push(() => proxy.stop());
-    const values = await createResources(assembly, proxy, { dynamoDb, sqs }, fresh);
+    const calls = new AwsCalls({ dynamoDb, sqs, faults });
+    const aws = await startAwsServer({ calls, identities, hosts, onProblem });
+    awsUrl = aws.url;
+    stops.push(() => aws.stop());
+    const values = await createResources(assembly, aws, { dynamoDb, sqs }, fresh);
 
     const metrics = new MetricCollector();
     const inits = new Map<string, number[]>();
-    const pools = startPools(assembly, values, proxy, processes, identities, {
+    const behindHttp = integrationsOf(assembly, values);
+    // People wait for what is behind HTTP; what queues feed has time.
+    const priority = ({ arn }: LocalFunction): number => ([...behindHttp.values()].includes(arn) ? 0 : unhurried);
+    const start =
+      options.isolation === 'process' ? inProcesses(processes, aws.url) : inThreads({ calls, awsEndpoint: aws.url, priority, onProblem });
+    const hooks: EnvironmentHooks = {
       onLine: logReader(print, metrics, options.verbose),
       onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
       variables: (name) => faults.variables(name),
-    });
+    };
+    const pools = new Map(resolveFunctions(assembly, values, identities).map((fn) => [fn.logicalId, new FunctionPool(fn, start, hooks)]));
+    stops.push(() => [...pools.values()].forEach((pool) => pool.stop()));
     const iam = new Iam(assembly.template, values, new Map([...pools].map(([logicalId, { fn }]) => [logicalId, fn.name])));
-    proxy.iam = iam;
+    calls.iam = iam;
     for (const { fn } of pools.values()) identities.functions.set(fn.identity, fn);
     await Promise.all([...pools.values()].map((pool) => pool.prewarm())).catch((error: unknown) => {
       throw new StartProblem(`a function does not start: ${(error as Error).message}`);
@@ -93,10 +107,21 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
 
     const checkpoints = new Checkpoints(dataDir);
     // The pages read the resources' values when they are asked: the API's own URL joins them once the gateway has a port.
-    const pages = localPages({ assembly, values, proxy, iam, faults, identities, pools: [...pools.values()], metrics, inits });
+    const pages = localPages({
+      assembly,
+      values,
+      awsUrl,
+      usage: calls.usage,
+      iam,
+      faults,
+      identities,
+      pools: [...pools.values()],
+      metrics,
+      inits,
+    });
     const gateway = await startGateway({
       port,
-      routes: routesOf(assembly, values, pools, options.auth === 'off' ? undefined : { identities, iam }),
+      routes: routesOf(assembly, values, behindHttp, pools, options.auth === 'off' ? undefined : { identities, iam }),
       pages,
       cors: corsOf(assembly.template),
       hosts,
@@ -131,7 +156,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
 
     return {
       url: gateway.url,
-      awsUrl: proxy.url,
+      awsUrl,
       services: [`DynamoDB by ${dynamoDbUrl ?? 'this process'}`, `SQS by ${sqsUrl ?? 'this process'}`],
       stop,
     };
@@ -157,7 +182,7 @@ interface Services {
 /** What a named emulator holds is not in the data directory: starting from nothing empties it here. */
 async function createResources(
   assembly: Assembly,
-  proxy: AwsProxy,
+  aws: AwsServer,
   { dynamoDb, sqs }: Services,
   fresh: boolean,
 ): Promise<Map<string, ResourceValues>> {
@@ -165,39 +190,31 @@ async function createResources(
   if (fresh) await dropTables(template, stackName, dynamoDb);
   const [tables, queues] = await Promise.all([
     createTables(template, stackName, dynamoDb),
-    createQueues(template, stackName, sqs, proxy.url),
+    createQueues(template, stackName, sqs, aws.url),
   ]);
   if (fresh) await purgeQueues(queues, sqs);
   return new Map([...tables, ...queues, ...functionValues(assembly)]);
 }
 
-function startPools(
-  assembly: Assembly,
-  values: ReadonlyMap<string, ResourceValues>,
-  proxy: AwsProxy,
-  processes: Processes,
-  identities: Identities,
-  hooks: ConstructorParameters<typeof FunctionPool>[3],
-): Map<string, FunctionPool> {
+/** Integrations of the HTTP API: logical id → the function behind it. */
+function integrationsOf({ template }: Assembly, values: ReadonlyMap<string, ResourceValues>): Map<string, string> {
   return new Map(
-    resolveFunctions(assembly, values, identities).map((fn) => [fn.logicalId, new FunctionPool(fn, proxy.url, processes, hooks)]),
+    resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(([id, raw]) => [
+      id,
+      String(resolveValue(raw['IntegrationUri'], template, values)),
+    ]),
   );
 }
 
 function routesOf(
   assembly: Assembly,
   values: ReadonlyMap<string, ResourceValues>,
+  integrations: ReadonlyMap<string, string>,
   pools: ReadonlyMap<string, FunctionPool>,
   authorities: Authorities | undefined,
 ): GatewayRoute[] {
   const { template } = assembly;
   const authorizers = authorities && authorizersOf(template, values, authorities);
-  const integrations = new Map(
-    resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(([id, raw]) => [
-      id,
-      String(resolveValue(raw['IntegrationUri'], template, values)),
-    ]),
-  );
   // A route's target is `integrations/<id>`; ids of integrations are their logical ids here.
   const withIntegrations = new Map([...values, ...[...integrations.keys()].map((id) => [id, { ref: id, attributes: {} }] as const)]);
   return resourcesOf(template, 'AWS::ApiGatewayV2::Route').map(([id, raw]) => {

@@ -1,5 +1,6 @@
 /** One invocation, as the runtime sends it to an environment. */
 export interface ToEnvironment {
+  readonly kind: 'invocation';
   readonly requestId: string;
   /** JSON. */
   readonly event: string;
@@ -21,3 +22,40 @@ export type FromEnvironment =
       readonly errorMessage: string;
       readonly trace: string;
     };
+
+/** What a thread knows from its start. */
+export interface ThreadData {
+  /** Requests to it become calls; all others leave as they are. */
+  readonly awsEndpoint: string;
+  /** Folder of V8's compile cache; empty: none. */
+  readonly compileCache: string;
+  /** As the operating system counts it: the higher, the more it yields to others. */
+  readonly priority: number;
+}
+
+/** A thread also sends its AWS calls and what it prints. */
+export type FromThread =
+  | FromEnvironment
+  | { readonly kind: 'lines'; readonly lines: readonly string[] }
+  | {
+      readonly kind: 'call';
+      readonly id: number;
+      readonly method: string | undefined;
+      readonly path: string | null | undefined;
+      /** `DynamoDB_20120810.PutItem` */
+      readonly target: string;
+      readonly body: string;
+    }
+  /** Nobody waits for that call's answer any more. */
+  | { readonly kind: 'abandon'; readonly id: number };
+
+export interface AnswerToCall {
+  readonly kind: 'answer';
+  /** Of the call. */
+  readonly id: number;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export type ToThread = ToEnvironment | AnswerToCall;

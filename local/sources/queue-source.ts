@@ -13,7 +13,7 @@ export interface QueueSourceOptions {
   readonly batchWindowSeconds: number;
   readonly maximumConcurrency: number;
   readonly reportBatchItemFailures: boolean;
-  readonly pool: Pick<FunctionPool, 'concurrency' | 'invoke'> & { readonly fn: { readonly name: string } };
+  readonly pool: Pick<FunctionPool, 'concurrency' | 'vacancy' | 'invoke'> & { readonly fn: { readonly name: string } };
   readonly faults: FaultBoard;
   readonly onProblem: (what: string) => void;
 }
@@ -71,6 +71,8 @@ export class QueueSource {
         await new Promise<void>((resolve) => (this.#wake = resolve));
         continue;
       }
+      // Until then messages gather in the queue, into fuller batches.
+      await pool.vacancy();
       try {
         const messages = await this.#holdBack(await this.#receive());
         if (messages.length === 0) continue;

@@ -22,6 +22,7 @@ export interface StreamSourceOptions {
   readonly onFailure: { readonly call: Caller; readonly queueUrl: string } | undefined;
   readonly pool: {
     readonly fn: Pick<FunctionPool['fn'], 'name' | 'arn'>;
+    readonly size: number;
     readonly invoke: FunctionPool['invoke'];
   };
   readonly faults: FaultBoard;
@@ -58,10 +59,12 @@ export class StreamSource {
 
   /** Lanes run side by side; records with the same partition key share a lane, so that their order holds. */
   async #dispatch(records: readonly StreamRecord[], shardId: string): Promise<void> {
-    const { filters, parallelizationFactor, batchSize, partitionKey } = this.#options;
+    const { filters, parallelizationFactor, batchSize, partitionKey, pool } = this.#options;
     const wanted = filters.length === 0 ? records : records.filter((record) => filters.some((filter) => matches(filter, record)));
-    const lanes = Array.from({ length: parallelizationFactor }, (): StreamRecord[] => []);
-    for (const record of wanted) lanes[laneOf(record.dynamodb.Keys[partitionKey], parallelizationFactor)]!.push(record);
+    // One more than there are environments: if it waits for long, the function gets another one.
+    const width = Math.min(parallelizationFactor, pool.size + 1);
+    const lanes = Array.from({ length: width }, (): StreamRecord[] => []);
+    for (const record of wanted) lanes[laneOf(record.dynamodb.Keys[partitionKey], width)]!.push(record);
     await Promise.all(
       lanes.map(async (lane) => {
         for (let start = 0; start < lane.length; start += batchSize) await this.#deliver(lane.slice(start, start + batchSize), shardId, 0);

@@ -2,7 +2,12 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalFunction } from '../../local/functions/environment.ts';
+import { AwsCalls } from '../../local/aws/calls.ts';
+import { FaultBoard } from '../../local/faults.ts';
 import { FunctionPool } from '../../local/functions/pool.ts';
+import { inProcesses } from '../../local/functions/process-sandbox.ts';
+import type { StartSandbox } from '../../local/functions/sandbox.ts';
+import { inThreads } from '../../local/functions/thread-sandbox.ts';
 import { Processes } from '../../local/processes.ts';
 import { temporaryFolder } from '../support/runtime.ts';
 import { eventually } from '../support/system.ts';
@@ -10,12 +15,26 @@ import { eventually } from '../support/system.ts';
 let folder: string;
 let processes: Processes;
 const lines: string[] = [];
+const awsEndpoint = 'http://127.0.0.1:1';
+const noService = (): Promise<never> => Promise.reject(new Error('there is no service here'));
+const sandboxes: Readonly<Record<'thread' | 'process', () => StartSandbox>> = {
+  process: () => inProcesses(processes, awsEndpoint),
+  thread: () =>
+    inThreads({
+      calls: new AwsCalls({ dynamoDb: noService, sqs: noService, faults: new FaultBoard({}) }),
+      awsEndpoint,
+      priority: () => 0,
+      onProblem: (what) => lines.push(what),
+    }),
+};
+const pools: FunctionPool[] = [];
 
 beforeAll(() => {
   folder = temporaryFolder();
   processes = new Processes(folder);
 });
 afterAll(async () => {
+  for (const each of pools) each.stop();
   await processes.killAll();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -29,6 +48,7 @@ function bundle(code: string): string {
 }
 
 const behaviours = `
+import { existsSync } from 'node:fs';
 let count = 0;
 let ticks = 0;
 setInterval(() => ticks++, 5);
@@ -39,6 +59,9 @@ export const handler = async (event, context) => {
     case 'exit': process.exit(3);
     case 'hang': return new Promise(() => {});
     case 'hog': { const all = []; for (;;) all.push(new Array(1e6).fill(Math.random())); }
+    case 'busy': for (;;);
+    case 'reject': void Promise.reject(new Error('nobody caught it')); return new Promise(() => {});
+    case 'wait': return new Promise((resolve) => setInterval(() => existsSync(event.file) && resolve('waited'), 5));
     case 'log': console.log('a line'); return 'said';
     case 'ticks': return ticks;
     default: return { count, env: process.env, remaining: context.getRemainingTimeInMillis(), id: context.awsRequestId };
@@ -47,7 +70,7 @@ export const handler = async (event, context) => {
 
 let variables: Record<string, string> = {};
 
-function pool(changes: Partial<LocalFunction> = {}): FunctionPool {
+function poolIn(start: StartSandbox, changes: Partial<LocalFunction> = {}): FunctionPool {
   const fn: LocalFunction = {
     name: 'subject',
     logicalId: 'Subject',
@@ -61,14 +84,18 @@ function pool(changes: Partial<LocalFunction> = {}): FunctionPool {
     secret: 'secret',
     ...changes,
   };
-  return new FunctionPool(fn, 'http://127.0.0.1:1', processes, {
+  const made = new FunctionPool(fn, start, {
     onLine: (_, line) => lines.push(line),
     onInit: () => undefined,
     variables: () => variables,
   });
+  pools.push(made);
+  return made;
 }
 
-describe('an execution environment', () => {
+describe.each(['thread', 'process'] as const)('an execution environment that is a %s', (isolation) => {
+  const pool = (changes?: Partial<LocalFunction>): FunctionPool => poolIn(sandboxes[isolation](), changes);
+
   it('sees variables that change while it lives, and no longer those that are taken away', async () => {
     const subject = pool();
     const seen = async (): Promise<unknown> =>
@@ -78,7 +105,7 @@ describe('an execution environment', () => {
     variables = { FAULT_FAIL_RATE: '' };
     expect(await seen()).toBeUndefined();
     variables = {};
-    expect(subject.pids).toHaveLength(1);
+    expect(subject.size).toBe(1);
   });
 
   it('keeps its memory between invocations, sees its own variables only, and knows its time', async () => {
@@ -92,7 +119,7 @@ describe('an execution environment', () => {
     const { payload } = second as { payload: { env: Record<string, string>; remaining: number } };
     expect(payload.env).not.toHaveProperty('HOME');
     expect(payload.remaining).toBeGreaterThan(5000);
-    expect(subject.pids).toHaveLength(1);
+    expect(subject.size).toBe(1);
   });
 
   it('hands an error over, and goes on', async () => {
@@ -137,20 +164,39 @@ describe('an execution environment', () => {
     expect(await subject.invoke({})).toMatchObject({ ok: false, errorType: 'Runtime.InitError' });
   });
 
-  it.runIf(process.platform === 'linux')('is frozen between invocations', async () => {
+  it('that fails outside of an invocation’s promise is an error of that invocation', async () => {
     const subject = pool();
-    await subject.invoke({});
-    const [pid] = subject.pids;
-    await eventually(() => Promise.resolve(expect(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]![0]).toBe('T')));
-    expect(await subject.invoke({ do: 'ticks' })).toMatchObject({ ok: true });
+    expect(await subject.invoke({ do: 'reject' })).toMatchObject({
+      ok: false,
+      errorType: 'Runtime.ExitError',
+      errorMessage: expect.stringMatching(/status 1: Error: nobody caught it/),
+    });
+    expect(await subject.invoke({})).toMatchObject({ payload: { count: 1 } });
   });
 
-  it('runs one invocation at a time; more run in more environments, and the rest waits', async () => {
+  it('that never yields is killed at its time limit too', async () => {
+    const subject = pool({ timeoutSeconds: 1 });
+    expect(await subject.invoke({ do: 'busy' })).toMatchObject({ errorType: 'Sandbox.Timedout' });
+    expect(await subject.invoke({})).toMatchObject({ payload: { count: 1 } });
+  });
+
+  it('runs one invocation at a time; the rest waits, and a backlog gets more environments', async () => {
     const subject = pool();
+    const file = join(folder, `go-${bundles}`);
+    const invocations = Array.from({ length: 9 }, () => subject.invoke({ do: 'wait', file }));
+    expect(subject.size).toBe(1);
+    await eventually(() => Promise.resolve(expect(subject.size).toBe(subject.concurrency)));
+    writeFileSync(file, '');
+    expect(await Promise.all(invocations)).toEqual(Array.from({ length: 9 }, () => ({ ok: true, payload: 'waited' })));
+    expect(subject.invocations).toBe(9);
+  });
+
+  it('is the only one where invocations are short', async () => {
+    const subject = pool();
+    await subject.prewarm();
     const results = await Promise.all(Array.from({ length: 9 }, () => subject.invoke({})));
     expect(results.every(({ ok }) => ok)).toBe(true);
-    expect(subject.pids.length).toBe(subject.concurrency);
-    expect(subject.invocations).toBe(9);
+    expect(subject.size).toBe(1);
   });
 
   it('forwards what the function prints', async () => {
@@ -163,5 +209,15 @@ describe('an execution environment', () => {
     await subject.invoke({});
     subject.reload(bundle(`export const handler = async () => 'new code';`));
     expect(await subject.invoke({})).toEqual({ ok: true, payload: 'new code' });
+  });
+});
+
+describe('an execution environment', () => {
+  it.runIf(process.platform === 'linux')('that is a process is frozen between invocations', async () => {
+    const subject = poolIn(sandboxes.process());
+    await subject.invoke({});
+    const [pid] = subject.pids;
+    await eventually(() => Promise.resolve(expect(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]![0]).toBe('T')));
+    expect(await subject.invoke({ do: 'ticks' })).toMatchObject({ ok: true });
   });
 });

@@ -45,25 +45,12 @@ const ofBench = (): Running[] => running().filter(({ command }) => command.inclu
 
 it.each([
   ['when its runtime is ready', (bench: ReturnType<typeof startBench>) => bench.said(/is ready/)],
-  [
-    'while its runtime starts',
-    // The reaper is the first that a runtime starts.
-    () =>
-      eventually(() =>
-        Promise.resolve(
-          expect(
-            ofBench()
-              .map(({ command }) => command)
-              .join(),
-          ).toContain('reaper.ts'),
-        ),
-      ),
-  ],
+  ['while its runtime starts', () => eventually(() => Promise.resolve(expect(ofBench()).not.toEqual([])))],
 ])('a bench that is killed with -9 %s leaves no process behind', async (_when, reached) => {
   const bench = startBench();
   await reached(bench);
   const started = descendantsOf(bench.pid);
-  expect(started.length).toBeGreaterThanOrEqual(2);
+  expect(started.length).toBeGreaterThanOrEqual(1);
   await bench.kill();
   const ids = new Set(started.map(({ pid }) => pid));
   await eventually(() => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { auditBooks } from '../support/audit.ts';
-import { spawnRuntime, startRuntime, temporaryFolder, type StartedRuntime } from '../support/runtime.ts';
+import { spawnRuntime, startRuntime, temporaryFolder, type RunOptions, type StartedRuntime } from '../support/runtime.ts';
 import { eventually, localSystem, settled, type System } from '../support/system.ts';
 
 /** Does something once the test has ended: its own, as tests run side by side. */
@@ -15,8 +15,10 @@ function folder(afterwards: Afterwards): string {
   afterwards(() => rmSync(made, { recursive: true, force: true }));
   return made;
 }
-async function start(dataDir: string, afterwards: Afterwards): Promise<{ runtime: StartedRuntime; system: System }> {
-  const runtime = await startRuntime({ dataDir });
+type Isolation = RunOptions['isolation'];
+
+async function start(dataDir: string, afterwards: Afterwards, isolation?: Isolation): Promise<{ runtime: StartedRuntime; system: System }> {
+  const runtime = await startRuntime({ dataDir, isolation });
   afterwards(() => runtime.end('SIGKILL').then(() => undefined));
   return { runtime, system: await localSystem(runtime.url) };
 }
@@ -45,38 +47,50 @@ vi.setConfig({ maxConcurrency: 3 });
 
 describe.concurrent('stopping', () => {
   it.for(['SIGINT', 'SIGTERM'] as const)('on %s leaves no child and exits with 0', async (signal, { onTestFinished: afterwards }) => {
-    const { runtime } = await start(folder(afterwards), afterwards);
+    const { runtime } = await start(folder(afterwards), afterwards, 'process');
     expect(processesOf(runtime.dataDir).length).toBeGreaterThan(12);
     expect(await runtime.end(signal)).toBe(0);
     await eventually(() => Promise.resolve(expect(runtime.output()).toContain('stopped')));
     expect(runtime.output()).not.toContain('emulator ended');
     expect(processesOf(runtime.dataDir)).toEqual([]);
   });
+
+  it('ends the one process in which all functions are threads', async ({ onTestFinished: afterwards }) => {
+    const { runtime } = await start(folder(afterwards), afterwards);
+    expect(processesOf(runtime.dataDir)).toHaveLength(1);
+    expect(await runtime.end('SIGTERM')).toBe(0);
+    expect(processesOf(runtime.dataDir)).toEqual([]);
+  });
 });
 
 describe.concurrent('killed with -9 in the middle of its orders and started again', () => {
-  it.for<[string, (runtime: StartedRuntime) => void]>([
-    ['the parent alone', (runtime) => process.kill(runtime.process.pid!, 'SIGKILL')],
-    ['its whole process group', (runtime) => process.kill(-runtime.process.pid!, 'SIGKILL')],
+  it.for<[string, Isolation, (runtime: StartedRuntime) => void]>([
+    ['the process of everything', 'thread', (runtime) => process.kill(runtime.process.pid!, 'SIGKILL')],
+    ['the parent alone', 'process', (runtime) => process.kill(runtime.process.pid!, 'SIGKILL')],
+    ['its whole process group', 'process', (runtime) => process.kill(-runtime.process.pid!, 'SIGKILL')],
     [
       'everything, the process that cleans up too',
+      'process',
       ({ dataDir }) => {
         for (const line of processesOf(dataDir)) process.kill(Number(line.trim().split(' ')[0]), 'SIGKILL');
       },
     ],
-  ])('%s: it keeps every order, finishes the open ones and leaves no orphan', async ([, kill], { onTestFinished: afterwards }) => {
-    const dataDir = folder(afterwards);
-    const first = await start(dataDir, afterwards);
-    await first.system.api.setStock('tea', 40);
-    const ids = await placeMany(first.system, 18);
-    kill(first.runtime);
-    await eventually(() => Promise.resolve(expect(processesOf(dataDir)).toEqual([])));
+  ])(
+    '%s: it keeps every order, finishes the open ones and leaves no orphan',
+    async ([, isolation, kill], { onTestFinished: afterwards }) => {
+      const dataDir = folder(afterwards);
+      const first = await start(dataDir, afterwards, isolation);
+      await first.system.api.setStock('tea', 40);
+      const ids = await placeMany(first.system, 18);
+      kill(first.runtime);
+      await eventually(() => Promise.resolve(expect(processesOf(dataDir)).toEqual([])));
 
-    const second = await start(dataDir, afterwards);
-    const orders = await Promise.all(ids.map((id) => settled(second.system, id)));
-    expect(orders.filter(({ status }) => status === 'CONFIRMED')).toHaveLength(12);
-    await auditBooks(second.system, new Map([['tea', 40]]));
-  });
+      const second = await start(dataDir, afterwards, isolation);
+      const orders = await Promise.all(ids.map((id) => settled(second.system, id)));
+      expect(orders.filter(({ status }) => status === 'CONFIRMED')).toHaveLength(12);
+      await auditBooks(second.system, new Map([['tea', 40]]));
+    },
+  );
 
   it('does not publish what it had published', async ({ onTestFinished: afterwards }) => {
     const dataDir = folder(afterwards);
@@ -102,7 +116,7 @@ describe.concurrent('killed with -9 in the middle of its orders and started agai
 
 describe.concurrent('an environment that is killed', () => {
   it('in the middle of its work costs a retry, not an order', async ({ onTestFinished: afterwards }) => {
-    const { system } = await start(folder(afterwards), afterwards);
+    const { system } = await start(folder(afterwards), afterwards, 'process');
     await system.api.setStock('tea', 100);
     const ids = await placeMany(system, 20);
     const { body } = await system.api.get('/_local/functions');

@@ -17,7 +17,7 @@ const callers = 'test/unit/callers.test.ts';
 const stack = 'test/infra/stack.test.ts';
 const local = 'test/unit/local.test.ts';
 const gateway = 'test/unit/local/gateway.test.ts';
-const proxy = 'test/unit/local/aws-proxy.test.ts';
+const proxy = 'test/unit/local/aws-server.test.ts';
 const signatures = 'test/unit/local/signature.test.ts';
 
 const mutant = (what: string, file: string, find: string, replace: string, ...tests: string[]): Mutant => ({
@@ -252,8 +252,8 @@ export const mutants: readonly Mutant[] = [
   mutant('keys can be read by everyone', 'local/identities.ts', '{ mode: 0o600 }', '{ mode: 0o644 }', access),
 
   // How the local runtime enforces IAM.
-  mutant('functions need not sign', 'local/aws-proxy.ts', 'if (identity && !(await', 'if (false && !(await', granted),
-  mutant('no policy is asked', 'local/aws-proxy.ts', 'return iam.refusal(caller,', 'return void iam.refusal(caller,', granted),
+  mutant('functions need not sign', 'local/aws/server.ts', 'if (identity && !(await', 'if (false && !(await', granted),
+  mutant('no policy is asked', 'local/aws/calls.ts', 'return iam.refusal(caller,', 'return void iam.refusal(caller,', granted),
   mutant('what nothing allows is allowed', 'local/iam.ts', "applicable.length > 0 ? 'allowed' : 'not allowed'", "'allowed'", iam),
   mutant('a deny is not heard', 'local/iam.ts', "applicable.some(({ effect }) => effect === 'Deny')", 'false', iam),
   mutant(

@@ -79,7 +79,7 @@ describe('a restart', () => {
   it.concurrent.for(cases)(
     '$title loses nothing and does nothing twice',
     async ({ title, function: name, call, side, order }, { onTestFinished }) => {
-      let runtime = await startRuntime();
+      let runtime = await startRuntime({ isolation: 'process' });
       onTestFinished(() => runtime.remove());
       const { dataDir } = runtime;
       let system: System = await localSystem(runtime.url);
@@ -117,12 +117,12 @@ describe('a restart', () => {
         await cancel().catch(() => undefined);
         await system.api.send('PUT', '/_local/faults', { [name]: { [side]: call } }).catch(() => undefined);
         await died;
-        runtime = await startRuntime({ dataDir });
+        runtime = await startRuntime({ dataDir, isolation: 'process' });
         system = await localSystem(runtime.url);
         expect([202, 409]).toContain((await cancel()).status);
       } else {
         await died;
-        runtime = await startRuntime({ dataDir });
+        runtime = await startRuntime({ dataDir, isolation: 'process' });
         system = await localSystem(runtime.url);
         // The client did not hear of it, or is not sure: the same request again.
         expect((await place()).status).toBe(202);

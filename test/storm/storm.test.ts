@@ -91,7 +91,7 @@ it('survives failures, delays, lost acknowledgements, poison, kills and restarts
   const startedAt = Date.now();
   const dataDir = temporaryFolder();
   // The durations of dev: nobody gives up an order while the storm lasts.
-  let runtime: StartedRuntime = await startRuntime({ dataDir, args: ['--stage', 'dev'] });
+  let runtime: StartedRuntime = await startRuntime({ dataDir, args: ['--stage', 'dev'], isolation: 'process' });
   let system: System = await localSystem(runtime.url);
   const report: [string, string | number][] = [];
   const accepted = new Map<string, Planned>();
@@ -192,7 +192,7 @@ it('survives failures, delays, lost acknowledgements, poison, kills and restarts
     const restart = async (): Promise<void> => {
       runtime.process.kill('SIGKILL');
       await new Promise((resolve) => runtime.process.once('exit', resolve));
-      runtime = await startRuntime({ dataDir, args: ['--stage', 'dev'] });
+      runtime = await startRuntime({ dataDir, args: ['--stage', 'dev'], isolation: 'process' });
       system = await localSystem(runtime.url);
       await setFaults(faults);
       restarted++;

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LocalOptions } from '../../local/options.ts';
 import { spawnRuntime as spawnIn, type SpawnedRuntime, type SpawnOptions, type StartedRuntime } from '../../local/spawn.ts';
 
 export type { StartedRuntime };
@@ -10,11 +11,19 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'order-saga-'));
 }
 
-export type RunOptions = Partial<SpawnOptions>;
+export interface RunOptions extends Partial<SpawnOptions> {
+  /** What functions run in. Default: the runtime's own. */
+  readonly isolation?: LocalOptions['isolation'];
+}
 
 /** Starts the real command with the durations of the test stage, unless told otherwise. */
-export function spawnRuntime({ dataDir = temporaryFolder(), args = ['--stage', 'test'], ...rest }: RunOptions = {}): SpawnedRuntime {
-  return spawnIn({ dataDir, args, ...rest });
+export function spawnRuntime({
+  dataDir = temporaryFolder(),
+  args = ['--stage', 'test'],
+  isolation,
+  ...rest
+}: RunOptions = {}): SpawnedRuntime {
+  return spawnIn({ dataDir, args: isolation === undefined ? args : [...args, '--isolation', isolation], ...rest });
 }
 
 export async function startRuntime(options?: RunOptions): Promise<StartedRuntime> {

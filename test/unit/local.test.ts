@@ -38,9 +38,11 @@ describe('options', () => {
       verbose: false,
       watch: false,
       auth: 'off',
+      isolation: 'thread',
       allowHosts: [],
     });
     expect(parseOptions(['--help'], {})).toBe('help');
+    expect(parseOptions(['--isolation', 'process'], {})).toMatchObject({ isolation: 'process' });
     expect(parseOptions(['--auth'], {})).toMatchObject({ auth: 'jwt' });
     expect(parseOptions(['--auth=iam'], {})).toMatchObject({ auth: 'iam' });
     expect(parseOptions(['--allow-host', 'Host.docker.internal', '--allow-host=shop'], {})).toMatchObject({
@@ -51,6 +53,7 @@ describe('options', () => {
     [['--nope'], {}, /--nope/],
     [['--stage', 'prod'], {}, /takes real money/],
     [['--stage', 'x'], {}, /must be one of dev, test, prod/],
+    [['--isolation', 'vm'], {}, /--isolation vm: must be thread or process/],
     [['--auth=basic'], {}, /--auth=basic: must be jwt or iam/],
     [['--allow-host', 'http://x'], {}, /--allow-host http:\/\/x: must be a name/],
     [['--allow-host', 'x:3000'], {}, /--allow-host x:3000: must be a name/],

@@ -35,7 +35,7 @@ async function setUp(outlives: boolean) {
     batchWindowSeconds: 0,
     maximumConcurrency: 2,
     reportBatchItemFailures: true,
-    pool: { fn: { name: 'f' }, concurrency: 2, invoke },
+    pool: { fn: { name: 'f' }, concurrency: 2, vacancy: () => Promise.resolve(), invoke },
     faults: new FaultBoard({}),
     onProblem: () => undefined,
   });

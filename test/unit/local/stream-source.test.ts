@@ -43,7 +43,7 @@ async function setUp() {
       retryAttempts: 0,
       maxRecordAgeSeconds: 3600,
       onFailure: undefined,
-      pool: { fn: { name: 'f', arn: 'arn:f' }, invoke },
+      pool: { fn: { name: 'f', arn: 'arn:f' }, size: 1, invoke },
       faults: new FaultBoard({}),
       position: checkpoints.get(StreamService.arn),
       onPosition: (position) => checkpoints.set(StreamService.arn, position),

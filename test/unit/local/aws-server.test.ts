@@ -3,7 +3,8 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { callerOf } from '../../../local/emulators/call.ts';
-import { startAwsProxy, type AwsProxy, type AwsProxyOptions } from '../../../local/aws-proxy.ts';
+import { AwsCalls, type AwsCallsOptions } from '../../../local/aws/calls.ts';
+import { startAwsServer, type AwsServer, type AwsServerOptions } from '../../../local/aws/server.ts';
 import { FaultBoard } from '../../../local/faults.ts';
 import { Identities } from '../../../local/identities.ts';
 import { signWith } from '../../support/client.ts';
@@ -12,8 +13,8 @@ import { temporaryFolder } from '../../support/runtime.ts';
 
 const target = 'DynamoDB_20120810.ListTables';
 
-/** A proxy before an emulator that answers `{}` and remembers what it was asked. */
-async function setUp(options: Partial<AwsProxyOptions> = {}, emulatorAnswer = '{}') {
+/** A server before an emulator that answers `{}` and remembers what it was asked. */
+async function setUp(options: Partial<AwsCallsOptions & AwsServerOptions> = {}, emulatorAnswer = '{}') {
   const asked: { headers: IncomingHttpHeaders; body: string }[] = [];
   const emulator = createServer((request, response) => {
     let body = '';
@@ -29,40 +30,39 @@ async function setUp(options: Partial<AwsProxyOptions> = {}, emulatorAnswer = '{
   const identities = new Identities(dataDir);
   const problems: string[] = [];
   identities.functions.set('FUNCTIONF', { name: 'f', secret: 'known only here' });
-  const proxy = await startAwsProxy({
-    dynamoDb: callerOf(endpoint),
-    sqs: callerOf(endpoint),
+  const calls = new AwsCalls({ dynamoDb: callerOf(endpoint), sqs: callerOf(endpoint), faults: new FaultBoard({}), ...options });
+  const server = await startAwsServer({
+    calls,
     identities,
-    faults: new FaultBoard({}),
     hosts: [],
     onProblem: (what) => problems.push(what),
     ...options,
   });
   onTestFinished(async () => {
-    await proxy.stop();
+    await server.stop();
     emulator.close();
     emulator.closeAllConnections();
     rmSync(dataDir, { recursive: true });
   });
-  return { proxy, asked, problems };
+  return { calls, server, asked, problems };
 }
 
-const authority = (proxy: AwsProxy): string => new URL(proxy.url).host;
-const post = (proxy: AwsProxy, headers: Record<string, string>, body = '{}', line = 'POST / HTTP/1.1') =>
-  sendBytes(proxy.url, requestText(line, { host: authority(proxy), 'x-amz-target': target, ...headers }, body));
+const authority = (server: AwsServer): string => new URL(server.url).host;
+const post = (server: AwsServer, headers: Record<string, string>, body = '{}', line = 'POST / HTTP/1.1') =>
+  sendBytes(server.url, requestText(line, { host: authority(server), 'x-amz-target': target, ...headers }, body));
 
 /** A call that a function signed. */
-async function signed(proxy: AwsProxy, operation: string, body: string, host = authority(proxy)) {
+async function signed(server: AwsServer, operation: string, body: string, host = authority(server)) {
   const url = new URL(`http://${host}/`);
   const sign = signWith({ accessKeyId: 'FUNCTIONF', secretAccessKey: 'known only here' }, { service: 'dynamodb' });
   const headers = await sign({ method: 'POST', url, headers: { 'x-amz-target': operation }, body });
-  return sendBytes(proxy.url, requestText('POST / HTTP/1.1', { ...headers, 'x-amz-target': operation }, body));
+  return sendBytes(server.url, requestText('POST / HTTP/1.1', { ...headers, 'x-amz-target': operation }, body));
 }
 
-describe('the AWS proxy answers', () => {
+describe('the AWS server answers', () => {
   it.each(['localhost', '127.0.0.1', '[::1]', 'LOCALHOST:1'])('the host %s', async (host) => {
-    const { proxy, asked } = await setUp();
-    expect(await post(proxy, { host })).toMatchObject({ status: 200 });
+    const { server, asked } = await setUp();
+    expect(await post(server, { host })).toMatchObject({ status: 200 });
     expect(asked).toHaveLength(1);
   });
 
@@ -79,28 +79,28 @@ describe('the AWS proxy answers', () => {
     ['an image of another site', { 'sec-fetch-site': 'cross-site' }],
     ['an image of another port', { 'sec-fetch-site': 'same-site' }],
   ])('not %s', async (_, headers) => {
-    const { proxy, asked } = await setUp();
-    const { status, text } = await post(proxy, headers);
+    const { server, asked } = await setUp();
+    const { status, text } = await post(server, headers);
     expect([status, text]).toEqual([403, expect.stringContaining('the local runtime does not answer')]);
     expect(text).toContain('AccessDeniedException');
     expect(asked).toEqual([]);
   });
 
   it('a host that --allow-host names, as containers of sam local invoke use it', async () => {
-    const { proxy, asked } = await setUp({ hosts: ['host.docker.internal'] });
-    const host = `host.docker.internal:${new URL(proxy.url).port}`;
-    expect(await signed(proxy, target, '{}', host)).toMatchObject({ status: 200 });
-    expect(await post(proxy, { host })).toMatchObject({ status: 200 });
-    expect(await post(proxy, { host: 'evil.example' })).toMatchObject({ status: 403 });
+    const { server, asked } = await setUp({ hosts: ['host.docker.internal'] });
+    const host = `host.docker.internal:${new URL(server.url).port}`;
+    expect(await signed(server, target, '{}', host)).toMatchObject({ status: 200 });
+    expect(await post(server, { host })).toMatchObject({ status: 200 });
+    expect(await post(server, { host: 'evil.example' })).toMatchObject({ status: 403 });
     expect(asked).toHaveLength(2);
   });
 });
 
-describe('whatever a caller sends, the AWS proxy answers and lives', () => {
+describe('whatever a caller sends, the AWS server answers and lives', () => {
   const claim = `AWS4-HMAC-SHA256 Credential=FUNCTIONF/20261121/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`;
   const now = (): string => new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
 
-  it.each<[string, (proxy: AwsProxy) => ReturnType<typeof sendBytes>, string]>([
+  it.each<[string, (server: AwsServer) => ReturnType<typeof sendBytes>, string]>([
     ['a target that is no path', (p) => post(p, { authorization: claim, 'x-amz-date': now() }, '{}', 'POST *:99999 HTTP/1.1'), ''],
     ['another path', (p) => post(p, {}, '{}', 'POST //x HTTP/1.1'), 'the services are called at /'],
     ['a body that is not JSON', (p) => post(p, {}, 'garbage'), 'SerializationException'],
@@ -128,29 +128,29 @@ describe('whatever a caller sends, the AWS proxy answers and lives', () => {
       'Bad Request',
     ],
   ])('%s', async (_, send, says) => {
-    const { proxy, problems } = await setUp();
-    proxy.metering = true;
-    const { status, text } = await send(proxy);
+    const { calls, server, problems } = await setUp();
+    calls.usage.metering = true;
+    const { status, text } = await send(server);
     expect([status, text]).toEqual([400, expect.stringContaining(says)]);
-    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 200 });
+    expect(await signed(server, target, '{}')).toMatchObject({ status: 200 });
     expect(problems).toEqual([]);
   });
 
   it('an answer of the emulator that is not JSON', async () => {
-    const { proxy } = await setUp({}, '<html>');
-    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 500, text: expect.stringContaining('UnreadableAnswer') });
+    const { server } = await setUp({}, '<html>');
+    expect(await signed(server, target, '{}')).toMatchObject({ status: 500, text: expect.stringContaining('UnreadableAnswer') });
   });
 
   it('an emulator that is away', async () => {
-    const { proxy } = await setUp({ dynamoDb: callerOf('http://127.0.0.1:1') });
-    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 503, text: expect.stringContaining('ServiceUnavailable') });
+    const { server } = await setUp({ dynamoDb: callerOf('http://127.0.0.1:1') });
+    expect(await signed(server, target, '{}')).toMatchObject({ status: 503, text: expect.stringContaining('ServiceUnavailable') });
   });
 });
 
-describe('the AWS proxy', () => {
+describe('the AWS server', () => {
   it('calls the services in its own words, whatever a caller’s headers say', async () => {
-    const { proxy, asked } = await setUp();
-    await post(proxy, { 'accept-encoding': 'gzip', te: 'trailers', expect: '100-continue', 'x-amz-date': 'd', cookie: 'c' });
+    const { server, asked } = await setUp();
+    await post(server, { 'accept-encoding': 'gzip', te: 'trailers', expect: '100-continue', 'x-amz-date': 'd', cookie: 'c' });
     expect(Object.keys(asked[0]!.headers).toSorted()).toEqual([
       'authorization',
       'connection',
@@ -163,17 +163,17 @@ describe('the AWS proxy', () => {
   });
 
   it('does not remember operations that there are not', async () => {
-    const { proxy } = await setUp({ dynamoDb: callerOf('http://127.0.0.1:1') });
-    for (const operation of ['A', 'B', 'C']) await post(proxy, { 'x-amz-target': `DynamoDB_20120810.${operation}` });
-    expect(proxy.usage.size).toBe(0);
+    const { calls, server } = await setUp({ dynamoDb: callerOf('http://127.0.0.1:1') });
+    for (const operation of ['A', 'B', 'C']) await post(server, { 'x-amz-target': `DynamoDB_20120810.${operation}` });
+    expect(calls.usage.all.size).toBe(0);
   });
 
   it('tells a caller who takes too long', async () => {
-    const { proxy, asked } = await setUp({ timeouts: { headersMs: 40, requestMs: 80 } });
+    const { server, asked } = await setUp({ timeouts: { headersMs: 40, requestMs: 80 } });
     const head = `POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: ${target}\r\n`;
-    expect(await sendBytes(proxy.url, head)).toMatchObject({ status: 408 });
-    expect(await sendBytes(proxy.url, `${head}content-length: 10\r\n\r\n{`)).toMatchObject({ status: 408 });
-    expect(await signed(proxy, target, '{}')).toMatchObject({ status: 200 });
+    expect(await sendBytes(server.url, head)).toMatchObject({ status: 408 });
+    expect(await sendBytes(server.url, `${head}content-length: 10\r\n\r\n{`)).toMatchObject({ status: 408 });
+    expect(await signed(server, target, '{}')).toMatchObject({ status: 200 });
     expect(asked).toHaveLength(1);
   });
 });

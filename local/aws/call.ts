@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { AwsError } from './engine/aws-error.ts';
-import { inputOf } from './engine/protocol.ts';
+import { AwsError } from '../engine/aws-error.ts';
+import { inputOf } from '../engine/protocol.ts';
 
 /** What the proxy reads of a call: names of tables and queues, the parts of a transaction, the entries of a batch. */
 const shape = z.looseObject({
@@ -40,8 +40,8 @@ export function serviceOf(
 }
 
 /** @throws AwsError when the body is not what the services take */
-export function askedOf(body: Buffer): AwsCall['asked'] {
-  const asked = inputOf(body.toString('utf8'));
+export function askedOf(body: string): AwsCall['asked'] {
+  const asked = inputOf(body);
   const { success, error } = shape.safeParse(asked);
   if (!success) throw new AwsError('SerializationException', z.prettifyError(error));
   return asked;
