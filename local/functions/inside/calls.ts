@@ -20,7 +20,7 @@ export function interceptCalls(endpoint: string, post: Post): (answer: AnswerToC
   let last = 0;
   const intercepted = (...args: Parameters<typeof original>): ClientRequest | MessageRequest => {
     // The SDK gives options; a URL is somebody else's.
-    const [options, onResponse] = args as [RequestOptions, OnResponse?];
+    const [options, onResponse] = args as unknown as [RequestOptions, OnResponse?];
     if (options.host !== hostname || String(options.port) !== port) return original(...args);
     const id = ++last;
     const request = new MessageRequest({
