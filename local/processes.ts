@@ -1,6 +1,5 @@
 import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
-import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
 
 /**
@@ -28,10 +27,7 @@ export class Processes {
 
   fork(script: string, options: { env: NodeJS.ProcessEnv; execArgv: string[] }): ChildProcess {
     const reaper = this.#watching();
-    return this.#keep(
-      reaper,
-      fork(script, [this.#marker, getCompileCacheDir() ?? ''], { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
-    );
+    return this.#keep(reaper, fork(script, [this.#marker], { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }));
   }
 
   /** Ends all of them at once and waits until they are gone. */

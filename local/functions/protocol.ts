@@ -1,3 +1,9 @@
+/**
+ * Node reads it before it loads anything, so that not even the sandbox's own sources are parsed again. It is taken away before the function's code is
+ * loaded: Lambda has none.
+ */
+export const compileCacheVariable = 'NODE_COMPILE_CACHE';
+
 /** One invocation, as the runtime sends it to an environment. */
 export interface ToEnvironment {
   readonly kind: 'invocation';
@@ -27,8 +33,6 @@ export type FromEnvironment =
 export interface ThreadData {
   /** Requests to it become calls; all others leave as they are. */
   readonly awsEndpoint: string;
-  /** Folder of V8's compile cache; empty: none. */
-  readonly compileCache: string;
   /** As the operating system counts it: the higher, the more it yields to others. */
   readonly priority: number;
 }

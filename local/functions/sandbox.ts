@@ -1,5 +1,6 @@
+import { getCompileCacheDir } from 'node:module';
 import type { LocalFunction } from './environment.ts';
-import type { FromEnvironment, ToEnvironment } from './protocol.ts';
+import { compileCacheVariable, type FromEnvironment, type ToEnvironment } from './protocol.ts';
 
 /** What runs a function's code and keeps it apart from all else. */
 export interface Sandbox {
@@ -33,6 +34,7 @@ export function exited(how: string, error = ''): string {
 export function variablesOf(fn: LocalFunction, awsEndpoint: string): Record<string, string> {
   const outer = Object.entries(process.env).filter(([name]) => name.startsWith('AWS_ENDPOINT_URL_')) as [string, string][];
   return {
+    [compileCacheVariable]: getCompileCacheDir() ?? '',
     PATH: process.env['PATH'] ?? '',
     TZ: ':UTC',
     LANG: 'en_US.UTF-8',

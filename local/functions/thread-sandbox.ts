@@ -1,4 +1,3 @@
-import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { askedOf, serviceOf } from '../aws/call.ts';
@@ -25,7 +24,7 @@ const youngGenerationMb = 8;
  */
 export function inThreads({ calls, awsEndpoint, priority, onProblem }: Threads): StartSandbox {
   return (fn, { onMessage, onLine, onEnd }) => {
-    const data: ThreadData = { awsEndpoint, compileCache: getCompileCacheDir() ?? '', priority: priority(fn) };
+    const data: ThreadData = { awsEndpoint, priority: priority(fn) };
     const worker = new Worker(join(import.meta.dirname, 'inside/thread.ts'), {
       name: fn.name,
       env: variablesOf(fn, awsEndpoint),

@@ -9,5 +9,4 @@ process.on('disconnect', () => process.exit(0));
 await serve({
   send: (message) => void process.send!(message),
   onInvocation: (take) => process.on('message', (message: ToEnvironment) => take(message)),
-  compileCache: process.argv[3] ?? '',
 });

@@ -1,20 +1,18 @@
 /** What Lambda's runtime is to a function, whatever it runs in: loads its bundle, then takes one invocation after the other. */
-import { enableCompileCache, flushCompileCache } from 'node:module';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
-import type { FromEnvironment, ToEnvironment } from '../protocol.ts';
+import { compileCacheVariable, type FromEnvironment, type ToEnvironment } from '../protocol.ts';
 
 export interface Channel {
   readonly send: (message: FromEnvironment) => void;
   readonly onInvocation: (take: (message: ToEnvironment) => void) => void;
-  /** Folder of V8's compile cache; empty: none. */
-  readonly compileCache: string;
 }
 
 /** @throws Error when the bundle does not load or has no such handler: the environment ends with it */
-export async function serve({ send, onInvocation, compileCache }: Channel): Promise<void> {
-  if (compileCache !== '') enableCompileCache(compileCache);
+export async function serve({ send, onInvocation }: Channel): Promise<void> {
+  delete process.env[compileCacheVariable];
   const [file, exportName] = process.env['_HANDLER']!.split('.') as [string, string];
   const startedAt = performance.now();
   const bundle = (await import(pathToFileURL(join(process.env['LAMBDA_TASK_ROOT']!, `${file}.mjs`)).href)) as Record<string, unknown>;

@@ -6,7 +6,7 @@ import { interceptCalls } from './calls.ts';
 import { serve } from './serve.ts';
 
 const port = parentPort!;
-const { awsEndpoint, compileCache, priority } = workerData as ThreadData;
+const { awsEndpoint, priority } = workerData as ThreadData;
 
 // On Linux this concerns the calling thread alone; elsewhere it would be the whole process.
 if (process.platform === 'linux') setPriority(priority);
@@ -21,7 +21,6 @@ await serve({
       if (message.kind === 'answer') answered(message);
       else take(message satisfies ToEnvironment);
     }),
-  compileCache,
 });
 
 /** What is printed goes the way of all messages: a thread's own streams would be read only when its loop is idle. */
