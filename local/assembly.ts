@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import type { StageName } from '../lambdas/contract/stages.ts';
 import { cacheFolder, projectRoot } from '../lib/project.ts';
+import type { SynthData } from './synth.ts';
 import type { Template } from './template.ts';
 
 /** What `cdk deploy` would deploy: the template and the folders of the functions' code. */
@@ -24,7 +28,6 @@ const unusedMs = 10 * 60_000;
 /**
  * Synthesizes the CDK app and reads the result back as CloudFormation would get it. A result is kept in the cache under a hash of everything that went
  * into it: CDK and esbuild take a second and 200 MB to load, and are not loaded while nothing changes.
- * The offline validator and cdk-nag are left to `cdk synth` and the tests: they cost seconds and change nothing here.
  *
  * @param cache where results are kept
  */
@@ -37,11 +40,7 @@ export async function synthesize(
   if (!existsSync(folder)) {
     const making = `${folder}.${process.pid}`;
     rmSync(making, { recursive: true, force: true });
-    process.env['CDK_VALIDATION'] = 'false';
-    const { orderApp } = await import('../lib/app.ts');
-    orderApp({ outdir: making, nag: false, context: { ...context, stage } }).app.synth();
-    // CDK has copied them to where the template's assets lie.
-    rmSync(join(making, 'bundles'), { recursive: true });
+    await runSynth({ outdir: making, context: { ...context, stage } });
     putInPlace(making, folder);
     prune(cache, folder);
   }
@@ -50,6 +49,12 @@ export async function synthesize(
   };
   touch();
   return { ...read(folder), touch };
+}
+
+/** @throws Error that the app threw, such as for a context that is wrong */
+async function runSynth(workerData: SynthData): Promise<void> {
+  const env = { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() };
+  await once(new Worker(join(import.meta.dirname, 'synth.ts'), { workerData, env }), 'exit');
 }
 
 /** Whole or not at all: another runtime may look for it at this moment, or may have made it. */
