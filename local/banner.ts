@@ -10,13 +10,18 @@ const authentication: Readonly<Record<Auth, string>> = {
   iam: 'authentication is ON: everyone by IAM',
 };
 
+const environments: Readonly<Record<LocalOptions['isolation'], string>> = {
+  thread: 'threads of it (--isolation process: by processes of its own)',
+  process: 'processes of its own',
+};
+
 const asCustomer = ` -H "authorization: Bearer $TOKEN"`;
 const asOperator = ` --aws-sigv4 aws:amz:us-east-1:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"`;
 
 /** What a newcomer needs once: where it is, what to paste, what is real and what is not. */
 export function banner(
   { url, awsUrl, services }: LocalRuntime,
-  { dataDir, stage, watch, faults, auth }: LocalOptions,
+  { dataDir, stage, watch, faults, auth, isolation }: LocalOptions,
   seconds: number,
 ): string {
   const customer = { off: '', jwt: asCustomer, iam: asOperator }[auth];
@@ -40,7 +45,7 @@ ${proofs.map((proof) => `  who you are    ${proof}\n`).join('')}\
 ${auth === 'off' ? '  the story      npm run demo\n' : ''}\
 
   data           ${dataDir}   (npm start -- --fresh starts from nothing)
-  emulated       ${services.join(', ')}; Lambda, event sources, schedules and HTTP API by this process
+  emulated       ${services.join(', ')}; Lambda by ${environments[isolation]}; event sources, schedules and HTTP API by this process
   AWS endpoint   ${awsUrl}   (any credentials)
   ${authentication[auth]}
   stop           Ctrl-C${Object.keys(faults).length > 0 ? `\n  FAULTS are on  ${JSON.stringify(faults)}` : ''}${watch ? '\n  reloading      functions reload when their source changes' : ''}
