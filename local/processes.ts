@@ -94,7 +94,14 @@ export function commandOf(pid: number): string {
 
 /** The parent's id of a process; empty when there is none. */
 export function parentOf(pid: number): string {
-  return ask('ppid=', pid).trim();
+  if (process.platform !== 'linux') return ask('ppid=', pid).trim();
+  try {
+    // After the name, which may hold anything and ends with the last parenthesis: state, then the parent's id. It costs no process, and is asked twice a second.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '';
+  } catch {
+    return '';
+  }
 }
 
 function ask(column: string, pid: number): string {

@@ -188,6 +188,15 @@ describe.concurrent('starting', () => {
     expect(readFileSync(file, 'utf8')).toBe('years of work, but no database');
   });
 
+  it('needs no native package but esbuild', async ({ onTestFinished: afterwards }) => {
+    const runtime = await startRuntime({ dataDir: folder(afterwards), env: { NODE_OPTIONS: '--no-addons' } });
+    afterwards(() => runtime.end('SIGKILL').then(() => undefined));
+    const system = await localSystem(runtime.url);
+    await system.api.setStock('tea', 1);
+    const [id] = await placeMany(system, 1);
+    expect(await settled(system, id!)).toMatchObject({ settledAt: expect.any(String) });
+  });
+
   it('names an option that is wrong', async ({ onTestFinished: afterwards }) => {
     expect(await refused({ dataDir: folder(afterwards), args: ['--stage', 'prod'] })).toContain('--stage prod: takes real money');
   });
