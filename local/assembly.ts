@@ -53,7 +53,8 @@ export async function synthesize(
 
 /** @throws Error that the app threw, such as for a context that is wrong */
 async function runSynth(workerData: SynthData): Promise<void> {
-  const env = { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() };
+  const cache = getCompileCacheDir();
+  const env = cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache };
   await once(new Worker(join(import.meta.dirname, 'synth.ts'), { workerData, env }), 'exit');
 }
 

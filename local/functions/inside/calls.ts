@@ -84,7 +84,12 @@ class MessageRequest extends EventEmitter {
   }
 
   answer({ status, headers, body }: AnswerToCall): void {
-    const response = Readable.from([Buffer.from(body)], { objectMode: false });
+    const response = new Readable({
+      read() {
+        this.push(body);
+        this.push(null);
+      },
+    });
     this.emit('response', Object.assign(response, { statusCode: status, statusMessage: '', headers }));
     this.#close();
   }
