@@ -135,6 +135,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
       pools,
       dynamoDb,
       sqs,
+      onRecords: dynamoDbUrl === undefined ? (listener) => engine.onRecords(listener) : undefined,
       queuesOutlive: sqsUrl !== undefined,
       checkpoints,
       iam,

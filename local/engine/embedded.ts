@@ -36,6 +36,7 @@ export class EmbeddedAws {
   readonly #sqs: SqsEngine;
   readonly #onProblem: (what: string) => void;
   readonly #tidying: NodeJS.Timeout;
+  readonly #listeners = new Set<() => void>();
   #trimmedTo = '';
 
   /** @throws Error that names the file, when it cannot be opened or is not one of the engine's */
@@ -44,7 +45,12 @@ export class EmbeddedAws {
     this.#name = file;
     this.#file = open(file);
     try {
-      this.#dynamoDb = new DynamoDbService({ storage: new DiskStorage(this.#file), location: { region, account }, now });
+      this.#dynamoDb = new DynamoDbService({
+        storage: new DiskStorage(this.#file),
+        location: { region, account },
+        now,
+        onRecord: () => this.#tellOfRecords(),
+      });
       this.#sqs = new SqsEngine({ storage: new SqliteQueueStorage(this.#file), now, region, account, endpoint });
     } catch (error) {
       this.#file.close();
@@ -75,6 +81,12 @@ export class EmbeddedAws {
     }
   }
 
+  /** Tells when a stream has new records, so that nobody need ask all the time. @returns ends that */
+  onRecords(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   /** What `call` runs; any other operation is refused by its name. */
   get operations(): { readonly dynamoDb: readonly string[]; readonly sqs: readonly string[] } {
     return { dynamoDb: this.#dynamoDb.operations, sqs: this.#sqs.operations };
@@ -96,6 +108,10 @@ export class EmbeddedAws {
     clearInterval(this.#tidying);
     this.#sqs.stop();
     this.#file.close();
+  }
+
+  #tellOfRecords(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #guarded(what: string, work: () => void): void {

@@ -15,6 +15,8 @@ export interface SourcesContext {
   readonly pools: ReadonlyMap<string, FunctionPool>;
   readonly dynamoDb: Caller;
   readonly sqs: Caller;
+  /** Tells of new records of streams; undefined where DynamoDB is behind an endpoint. */
+  readonly onRecords: ((listener: () => void) => () => void) | undefined;
   /** Whether the queues go on when the runtime stops: behind an endpoint that the user named. */
   readonly queuesOutlive: boolean;
   readonly checkpoints: Checkpoints;
@@ -89,6 +91,7 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
   const source = new StreamSource({
     call: dynamoDb,
     streamArn: arn,
+    onRecords: context.onRecords,
     partitionKey: partitionKeyOf(template, tableId),
     batchSize: mapping.BatchSize ?? 100,
     parallelizationFactor: mapping.ParallelizationFactor ?? 1,

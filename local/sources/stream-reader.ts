@@ -22,6 +22,8 @@ export const readToItsEnd = 'closed';
 export interface StreamReaderOptions {
   readonly call: Caller;
   readonly streamArn: string;
+  /** Tells when there are new records, and returns what ends that. Without it they are asked for all the time. */
+  readonly onRecords?: ((listener: () => void) => () => void) | undefined;
   /** Where an earlier reader ended. A shard that is not in it is read from its oldest record. */
   readonly position: StreamPosition;
   readonly onPosition: (position: StreamPosition) => void;
@@ -39,6 +41,8 @@ interface Shard {
 
 /** AWS polls a shard four times a second; a laptop wants its answer sooner. */
 const pollMs = 25;
+/** How often it is asked where new records are told. */
+const toldPollMs = 1000;
 /** How often new shards are looked for. They also are when one ends. */
 const listMs = 1000;
 const retryMs = 500;
@@ -48,17 +52,27 @@ export class StreamReader {
   readonly #options: StreamReaderOptions;
   readonly #stopping = new AbortController();
   readonly #done: Promise<void>;
+  readonly #unsubscribe: (() => void) | undefined;
   #position: StreamPosition;
+  /** Whether records were told of since the last reading began. */
+  #told = false;
+  #wake: () => void = () => undefined;
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
     this.#position = options.position;
+    this.#unsubscribe = options.onRecords?.(() => {
+      this.#told = true;
+      this.#wake();
+    });
     this.#done = this.#follow();
   }
 
   /** Resolves when nothing is handled any more. */
   stop(): Promise<void> {
     this.#stopping.abort();
+    this.#unsubscribe?.();
+    this.#wake();
     return this.#done;
   }
 
@@ -69,6 +83,19 @@ export class StreamReader {
   /** Waits, but not beyond the stop. */
   async pause(milliseconds: number): Promise<void> {
     await sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+
+  /** Waits until there may be new records. */
+  async #idle(): Promise<void> {
+    if (!this.#unsubscribe) return this.pause(pollMs);
+    if (this.#told) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, toldPollMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async #follow(): Promise<void> {
@@ -127,6 +154,7 @@ export class StreamReader {
         continue;
       }
       try {
+        this.#told = false;
         iterator ??= await this.#iterator(shardId, trimmed);
         const { Records = [], NextShardIterator } = await this.#call('GetRecords', { ShardIterator: iterator, Limit: 1000 });
         trimmed = false;
@@ -134,7 +162,7 @@ export class StreamReader {
         const handled = await this.#handle(Records as StreamRecord[], shardId);
         if (this.stopped) return;
         if (iterator === undefined) return this.#reach(shardId, readToItsEnd);
-        if (handled === 0) await this.pause(pollMs);
+        if (handled === 0) await this.#idle();
       } catch (error) {
         iterator = undefined;
         const kind = error instanceof AwsError ? error.name : '';

@@ -8,6 +8,8 @@ import { StreamReader, type StreamPosition, type StreamRecord } from './stream-r
 export interface StreamSourceOptions {
   readonly call: Caller;
   readonly streamArn: string;
+  /** Tells when there are new records, where the stream's owner can. */
+  readonly onRecords?: ((listener: () => void) => () => void) | undefined;
   /** Name of the table's partition key. */
   readonly partitionKey: string;
   readonly batchSize: number;
@@ -40,11 +42,12 @@ export class StreamSource {
   readonly #reader: StreamReader;
 
   constructor(options: StreamSourceOptions) {
-    const { call, streamArn, position, onPosition, onProblem, faults, pool } = options;
+    const { call, streamArn, onRecords, position, onPosition, onProblem, faults, pool } = options;
     this.#options = options;
     this.#reader = new StreamReader({
       call,
       streamArn,
+      onRecords,
       position,
       onPosition,
       onProblem,

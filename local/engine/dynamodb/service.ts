@@ -13,6 +13,8 @@ export interface DynamoDbServiceOptions {
   readonly location: Location;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Told that a stream has a new record, as it is written: it can be read once the call under way has ended. */
+  readonly onRecord?: (() => void) | undefined;
 }
 
 /** DynamoDB keeps the records of a stream for a day, and iterators for a quarter of an hour. */
@@ -232,10 +234,12 @@ export class DynamoDbService {
   // Streams: one shard each, which closes with the stream.
 
   #log(changes: readonly Change[]): void {
-    const { storage, now } = this.#options;
+    const { storage, now, onRecord } = this.#options;
     for (const change of changes) {
       const logged = loggedChange(change, now(), this.#expiring);
-      if (logged) storage.append(streamKey(this.#tables.get(change.table.name)!.record), logged);
+      if (!logged) continue;
+      storage.append(streamKey(this.#tables.get(change.table.name)!.record), logged);
+      onRecord?.();
     }
   }
 

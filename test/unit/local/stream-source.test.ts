@@ -213,3 +213,71 @@ describe('the shards of a stream', () => {
     await handles('first-1', 'second-2');
   });
 });
+
+describe('a stream that tells of its records', () => {
+  /** @returns what tells the source, and how many listen */
+  function told() {
+    const listeners = new Set<() => void>();
+    const onRecords = (listener: () => void): (() => void) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    };
+    const tell = (): void => listeners.forEach((listener) => listener());
+    return { onRecords, tell, listeners };
+  }
+
+  /** Waits while the clock stands still: what only the next poll would find is never found. */
+  async function untilHandled(handled: readonly string[], ...ids: string[]): Promise<void> {
+    while (handled.length < ids.length) await new Promise((resolve) => setImmediate(resolve));
+    expect(handled).toEqual(ids);
+  }
+
+  it('is read when it tells, and not asked before', async () => {
+    const { service, start, handled } = await setUp();
+    const { onRecords, tell } = told();
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    service.open('s');
+    service.append('s', 1);
+    start({ onRecords });
+    await untilHandled(handled, 's-1');
+    service.append('s', 2);
+    tell();
+    await untilHandled(handled, 's-1', 's-2');
+    expect(service.calls['GetRecords']).toBeLessThanOrEqual(4);
+  });
+
+  it('does not lose what it tells while it is being read', async () => {
+    const { service, start, invoke, handled } = await setUp();
+    const { onRecords, tell } = told();
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    service.open('s');
+    service.append('s', 1);
+    const usual = callerOf(service.endpoint);
+    let empty = 0;
+    // Between the answer that lacks it and the wait for the next.
+    const call: typeof usual = async (target, body, signal) => {
+      const answer = await usual(target, body, signal);
+      if (!target.endsWith('GetRecords') || (answer['Records'] as unknown[]).length > 0 || empty++ > 0) return answer;
+      service.append('s', 2);
+      tell();
+      return answer;
+    };
+    start({ onRecords, call });
+    await untilHandled(handled, 's-1', 's-2');
+    expect(invoke).toHaveBeenCalledTimes(2);
+  });
+
+  it('tells nobody any more once the source has stopped', async () => {
+    const { service, start, handles } = await setUp();
+    const { onRecords, listeners } = told();
+    service.open('s');
+    service.append('s', 1);
+    const stop = start({ onRecords });
+    await handles('s-1');
+    expect(listeners.size).toBe(1);
+    await stop();
+    expect(listeners.size).toBe(0);
+  });
+});
