@@ -35,7 +35,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ops: ['core', 'contract', 'kit', 'ops'],
   bin: ['cli', 'core', 'contract', 'lib', 'local', 'ops', 'bin'],
   client: ['cli', 'core', 'contract', 'client'],
-  bench: ['cli', 'core', 'contract', 'client', 'lib', 'local', 'bench'],
+  load: ['cli', 'contract', 'kit', 'client', 'local', 'load'],
+  bench: ['cli', 'core', 'contract', 'client', 'lib', 'local', 'load', 'bench'],
   demo: ['cli', 'client', 'ops', 'demo'],
 };
 
