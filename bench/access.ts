@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { Identities } from '../local/identities.ts';
-import { clientOf, page, placeOrder } from './load.ts';
+import { clientOf, placeOrder } from '../load/customers.ts';
+import { page, sku } from './load.ts';
 import type { StartedRuntime } from '../local/spawn.ts';
 import { median, startBenchRuntime } from './runtime.ts';
 
@@ -21,18 +22,18 @@ export interface Samples {
 
 /** What the checks cost, on two runtimes side by side and in turn: what disturbs one disturbs the other. Nothing else runs: no message is published. */
 export async function measureAccess(samples: Samples): Promise<AccessResult> {
-  const open = await startBenchRuntime('open');
-  const closed = await startBenchRuntime('closed', '--auth');
+  const open = await startBenchRuntime({ name: 'open' });
+  const closed = await startBenchRuntime({ name: 'closed', args: ['--auth'] });
   try {
     for (const { url } of [open, closed]) await page(url, 'faults', 'PUT', { 'outbox-publisher': { outage: true } });
     const identities = new Identities(closed.dataDir);
     const token = await identities.customerToken('bench', 'orders/place');
-    const anyone = clientOf(open.url);
-    const customer = clientOf(closed.url, () => ({ authorization: `Bearer ${token}` }));
+    const anyone = { client: clientOf(open.url), customerId: 'bench' };
+    const customer = { client: clientOf(closed.url, () => ({ authorization: `Bearer ${token}` })), customerId: 'bench' };
     const [openMs, tokenMs] = await mediansInTurn(
       samples,
-      () => placeOrder(anyone, 'bench'),
-      () => placeOrder(customer, 'bench'),
+      () => placeOrder(anyone, sku),
+      () => placeOrder(customer, sku),
     );
     const [unchecked, checked] = await reads(closed, identities, samples);
     return { openMs, tokenMs, enforcementMs: checked - unchecked };

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { clientOf, page, placeOrder, whenSettled } from './load.ts';
+import { placeOrder } from '../load/customers.ts';
+import { customerOf, page, sku, whenSettled } from './load.ts';
 
 /** What one confirmed one-line order costs at one function. */
 export interface StepCost {
@@ -39,9 +40,9 @@ const untilClosableMs = 32_000;
  * One at a time is the dearest case: no batch holds more than one message. The sandbox's own books are left out.
  */
 export async function measureLedger(url: string, sample: number): Promise<StepCost[]> {
-  const client = clientOf(url);
+  const customer = customerOf(url, 'ledger');
   const orderOnce = async (): Promise<void> => {
-    await whenSettled(client, await placeOrder(client, 'ledger'));
+    await whenSettled(customer.client, await placeOrder(customer, sku));
     // The last messages (read model, notification, SENT marks) follow the settlement.
     await pause(400);
   };

@@ -1,15 +1,22 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnRuntime, type StartedRuntime } from '../local/spawn.ts';
+import type { Release } from './release.ts';
 
 export const root = join(import.meta.dirname, '..');
 /** On the project's disk, where `npm start` has its data too. */
 const dataRoot = join(root, '.bench');
 
+interface BenchRuntimeOptions {
+  readonly name: string;
+  readonly args?: readonly string[];
+  /** Default: this one. */
+  readonly release?: Release;
+}
+
 /** Starts `npm start`'s command on a free port, from nothing. What a killed run left under that name is deleted. */
-export async function startBenchRuntime(name: string, ...args: readonly string[]): Promise<StartedRuntime> {
-  const runtime = await spawnRuntime({ dataDir: join(dataRoot, name), args: ['--fresh', ...args] }).ready;
+export async function startBenchRuntime({ name, args = [], release }: BenchRuntimeOptions): Promise<StartedRuntime> {
+  const runtime = await spawnRuntime({ dataDir: join(dataRoot, name), args: ['--fresh', ...args], ...release }).ready;
   process.stderr.write(`runtime "${name}" is ready\n`);
   return runtime;
 }
@@ -21,13 +28,6 @@ export function storage(): { readonly folder: string; readonly kind: 'on a disk'
   mkdirSync(dataRoot, { recursive: true });
   // Only Linux tells tmpfs and ramfs by these numbers; elsewhere such disks are rare.
   return { folder: dataRoot, kind: memoryFileSystems.has(statfsSync(dataRoot).type) ? 'in memory' : 'on a disk' };
-}
-
-/** Resident memory of every process whose command line names the data directory, MB. */
-export function memoryMbOf(dataDir: string): number {
-  const lines = execFileSync('ps', ['-eo', 'rss=,command='], { encoding: 'utf8' }).split('\n');
-  const kilobytes = lines.filter((line) => line.includes(dataDir)).map((line) => Number(line.trim().split(' ')[0]));
-  return Math.round(kilobytes.reduce((sum, next) => sum + next, 0) / 1024);
 }
 
 export function median(values: readonly number[]): number {

@@ -9,6 +9,10 @@ export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** The project that is run; this one by default. */
   readonly root?: string;
+  /** What runs it; by default, what runs this. */
+  readonly node?: string;
+  /** Whether it has --stop-with-stdin; releases up to 0.3.0 have not. */
+  readonly stopsWithStdin?: boolean;
 }
 
 export interface StartedRuntime {
@@ -34,24 +38,35 @@ export interface SpawnedRuntime {
   readonly exited: Promise<number | null>;
 }
 
+const project = join(import.meta.dirname, '..');
+const endsWithParent = join(project, 'cli/ends-with-parent.ts');
+
 /**
  * Starts what `npm start` starts, on a free port and in a process group of its own. It ends with this process, however this one ends: its standard
- * input is a pipe that the system closes then.
+ * input is a pipe that the system closes then. A release that does not watch it gets a channel for that.
  */
-export function spawnRuntime({ dataDir, args = [], env = {}, root = join(import.meta.dirname, '..') }: SpawnOptions): SpawnedRuntime {
+export function spawnRuntime({
+  dataDir,
+  args = [],
+  env = {},
+  root = project,
+  node = process.execPath,
+  stopsWithStdin = true,
+}: SpawnOptions): SpawnedRuntime {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(root, 'bin/local.mjs'), '--data-dir', dataDir, '--stop-with-stdin', ...args], {
+  const program = [join(root, 'bin/local.mjs'), '--data-dir', dataDir, ...args];
+  const child = spawn(node, stopsWithStdin ? [...program, '--stop-with-stdin'] : ['--import', endsWithParent, ...program], {
     cwd: root,
     detached: true,
     env: { ...process.env, PORT: '0', npm_lifecycle_event: undefined, ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...(stopsWithStdin ? [] : ['ipc' as const])],
   });
   let text = '';
   const output = (): string => text;
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const url = new Promise<string>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
+      createInterface({ input: stream! }).on('line', (line) => {
         text += `${line}\n`;
         const found = /is ready after .*(http:\/\/\S+)/.exec(line)?.[1];
         if (found) resolve(found);

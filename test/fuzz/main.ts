@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { readArguments, UsageProblem, wholeNumber } from '../../cli/arguments.ts';
-import { median, memoryMbOf } from '../../bench/runtime.ts';
+import { treeUse } from '../../bench/processes.ts';
+import { median } from '../../bench/runtime.ts';
 import { Identities } from '../../local/identities.ts';
 import { operationOf, undocumented } from '../support/document.ts';
 import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
@@ -156,7 +157,7 @@ async function run(runtime: StartedRuntime): Promise<{ failed: boolean; report: 
   await typedClient(runtime.url, signWith(identities.operator)).putStock('tea', { available: 1000 });
   await acceptMedian(runtime.url, identities);
   await settledBooks(system, new Set());
-  const before = { accept: await acceptMedian(runtime.url, identities), memory: memoryMbOf(runtime.dataDir) };
+  const before = { accept: await acceptMedian(runtime.url, identities), memory: treeUse(runtime.process.pid!).residentMb };
   const startedAt = performance.now();
   const tally = await fuzz(runtime.url, identities);
   const seconds = (performance.now() - startedAt) / 1000;
@@ -164,7 +165,7 @@ async function run(runtime: StartedRuntime): Promise<{ failed: boolean; report: 
   if (tally.findings[0]) log(`\nsmallest: ${await shrunk(runtime.url, identities, tally.findings[0].index)}`);
   const books = await settledBooks(system, tally.accepted);
   for (const finding of books) log(`✗ books: ${finding}`);
-  const after = { accept: await acceptMedian(runtime.url, identities), memory: memoryMbOf(runtime.dataDir) };
+  const after = { accept: await acceptMedian(runtime.url, identities), memory: treeUse(runtime.process.pid!).residentMb };
   const ratio = after.accept / before.accept;
   const usual = ratio <= usualRatio;
   if (!usual) log(`✗ accepting takes ${ratio.toFixed(2)} times as long as before`);

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from '../support/runtime.ts';
 import { eventually } from '../support/system.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -58,4 +59,21 @@ it.each([
     expect(running().filter(({ pid }) => ids.has(pid))).toEqual([]);
     return Promise.resolve();
   });
+});
+
+it('a runtime that does not watch its standard input, as those of older releases, ends too when whoever started it is killed', async () => {
+  const dataDir = temporaryFolder();
+  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+  const program = `import { spawnRuntime } from '${join(root, 'local/spawn.ts')}';
+    await spawnRuntime({ dataDir: '${dataDir}', stopsWithStdin: false }).ready;
+    process.stdout.write('ready');
+    setInterval(() => undefined, 1000);`;
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void starter.kill('SIGKILL'));
+  await new Promise((resolve) => starter.stdout.once('data', resolve));
+  const started = descendantsOf(starter.pid!);
+  expect(started.map(({ command }) => command).join()).toContain(dataDir);
+  expect(started.map(({ command }) => command).join()).not.toContain('--stop-with-stdin');
+  starter.kill('SIGKILL');
+  await eventually(() => Promise.resolve(expect(running().filter(({ command }) => command.includes(dataDir))).toEqual([])));
 });
