@@ -19,7 +19,6 @@ export interface Access {
 
 type Proof = 'none' | 'token' | 'signature';
 
-const askAs = 'load-1';
 const placing = [scopes.place, scopes.read].map(({ scope }) => scope).join(' ');
 /** Longer than a load may take. */
 const tokenSeconds = 2 * 86_400;
@@ -29,12 +28,23 @@ const tokenSeconds = 2 * 86_400;
  * command line and the environment.
  *
  * @param end ends the customers' requests that are under way
- * @throws Error that says what is missing; also when nothing answers, when it is no Order Saga, and when it takes real money
+ * @throws Error that says what is missing or not taken; also when nothing answers, when it is no Order Saga, and when it takes real money
  */
 export async function findAccess(options: LoadOptions, end: AbortSignal): Promise<Access> {
-  const { url, clients, token, local } = options;
+  const { url, wait } = options;
   await greet(url);
-  const proof = await demanded(url);
+  const access = await accessBy(await demanded(url), options, end);
+  const [first] = access.customers;
+  // Who need not see orders settle need not be allowed to read them.
+  if (wait)
+    await list(first!).catch((error: unknown) => {
+      throw new Error(`${url} does not take who we say we are: ${(error as Error).message}`, { cause: error });
+    });
+  return access;
+}
+
+async function accessBy(proof: Proof, options: LoadOptions, end: AbortSignal): Promise<Access> {
+  const { url, clients, token, local } = options;
   const people = Array.from({ length: clients }, (_, i) => `load-${i + 1}`);
   const each = (authorize?: Authorize): Customer[] => people.map((customerId) => ({ client: clientOf(url, authorize, end), customerId }));
 
@@ -44,6 +54,7 @@ export async function findAccess(options: LoadOptions, end: AbortSignal): Promis
   }
   if (proof === 'none') return { customers: each(), operator: () => undefined };
   if (proof === 'signature') {
+    if (!local) await environmentCredentials();
     const operator = operatorOf(options);
     return { customers: each(operator), operator: () => operator };
   }
@@ -74,7 +85,7 @@ async function greet(url: string): Promise<void> {
 /** What a customer has to show, by how the system refuses one who shows nothing: the gateway says 401 for a token that is missing, and 403 for a signature. */
 async function demanded(url: string): Promise<Proof> {
   try {
-    await clientOf(url).listOrders({ customerId: askAs, limit: 1 });
+    await list({ client: clientOf(url), customerId: 'load-1' });
     return 'none';
   } catch (error) {
     if (!(error instanceof ApiProblem)) throw new Error(`${url} does not answer (${causeOf(error)})`, { cause: error });
@@ -83,6 +94,9 @@ async function demanded(url: string): Promise<Proof> {
     throw new Error(`${url} does not list orders: ${error.message}`, { cause: error });
   }
 }
+
+const list = ({ client, customerId }: Customer): Promise<unknown> =>
+  client.listOrders({ limit: 1, ...(customerId === undefined ? {} : { customerId }) });
 
 /** Signs as whoever may do everything. The environment's credentials may be of some account: on this machine the runtime's own are taken. */
 function operatorOf(options: LoadOptions): Authorize {

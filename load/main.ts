@@ -11,19 +11,24 @@ import { Tally } from './tally.ts';
 
 /** After Ctrl-C, requests that are under way get so long: an order whose answer is not heard was placed all the same. */
 const answersWithinMs = 5000;
+/** Under npm one Ctrl-C arrives twice, from the terminal and from npm. What comes later is a second one: it ends everything at once. */
+const onePressMs = 1000;
 
 async function load(settings: LoadOptions): Promise<number> {
   const [stop, end] = [new AbortController(), new AbortController()];
   const access = await findAccess(settings, end.signal);
   await setStock(settings, access);
 
+  let interruptedAt: number | undefined;
   const interrupt = (): void => {
-    // A second one ends the process as ever.
-    for (const signal of signals) process.removeListener(signal, interrupt);
+    const now = performance.now();
+    interruptedAt ??= now;
+    if (now - interruptedAt > onePressMs) process.exit(130);
+    if (stop.signal.aborted) return;
     stop.abort();
     void pause(answersWithinMs, end.signal).then(() => end.abort());
   };
-  for (const signal of signals) process.on(signal, interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
 
   const tally = new Tally();
   const hide = showProgress(tally, settings.orders, process.stderr);
@@ -36,8 +41,6 @@ async function load(settings: LoadOptions): Promise<number> {
   process.stdout.write(settings.json ? `${JSON.stringify(report, null, 2)}\n` : `${textOf(report)}\n`);
   return exitCodeOf(report);
 }
-
-const signals = ['SIGINT', 'SIGTERM'] as const;
 
 async function setStock({ url, sku, stock }: LoadOptions, { operator }: Access): Promise<void> {
   if (stock === undefined) return;

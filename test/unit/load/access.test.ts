@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { findAccess } from '../../../load/access.ts';
 import type { LoadOptions } from '../../../load/options.ts';
 
@@ -13,7 +13,7 @@ async function refusalOf(listener: RequestListener, changes: Partial<LoadOptions
   });
   await new Promise((resolve) => server.once('listening', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const options = { url, local: true, clients: 2, token: undefined, dataDir: '/no/such/folder', ...changes } as LoadOptions;
+  const options = { url, local: true, clients: 2, wait: true, token: undefined, dataDir: '/no/such/folder', ...changes } as LoadOptions;
   return findAccess(options, new AbortController().signal).then(
     () => undefined,
     (error: unknown) => (error as Error).message,
@@ -36,12 +36,25 @@ it.each([
   ['is elsewhere and asks for a token', healthy('dev', 401), { local: false }, /asks for a customer's token: --token <jwt>/],
   ['asks for a token, and the folder is none of a runtime', healthy('dev', 401), {}, /\/no\/such\/folder knows no identities: --data-dir/],
   ['asks for a signature, and the folder is none of a runtime', healthy('dev', 403), {}, /\/no\/such\/folder knows no identities/],
+  ['does not take our token', healthy('dev', 401), { token: 'a.b.c' }, /does not take who we say we are: 401/],
 ] as [string, RequestListener, Partial<LoadOptions>, RegExp][])(
   'no load is put on a system that %s',
   async (_what, listener, changes, why) => {
     expect(await refusalOf(listener, changes)).toMatch(why);
   },
 );
+
+it('a system elsewhere that asks for a signature is not asked without credentials', async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await refusalOf(healthy('dev', 403), { local: false })).toMatch(
+    /^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be in the environment$/,
+  );
+});
+
+it('a token that may not read is taken where nobody waits for settlement', async () => {
+  expect(await refusalOf(healthy('dev', 401), { token: 'a.b.c', wait: false })).toBeUndefined();
+});
 
 it('a system that asks for nothing is taken', async () => {
   expect(await refusalOf(healthy('dev'))).toBeUndefined();
