@@ -45,12 +45,16 @@ export async function measureBeside(other: Release, size: BesideSize, log: (line
       rounds[which].push(await measured(releases[which], which, size));
     }
   }
-  const figures = [...rounds.this[0]!.keys()].map((what): BesideFigure => {
+  return { other: other.version, rounds: size.rounds, figures: besideFigures(rounds) };
+}
+
+/** Medians of the rounds. @param rounds figure → its value, for each round */
+export function besideFigures(rounds: Readonly<Record<'this' | 'other', readonly ReadonlyMap<string, number>[]>>): BesideFigure[] {
+  return [...rounds.this[0]!.keys()].map((what) => {
     const each = { this: rounds.this.map((round) => round.get(what)!), other: rounds.other.map((round) => round.get(what)!) };
     const medians = { this: median(each.this), other: median(each.other) };
     return { what, ...medians, ratio: medians.this / medians.other, rounds: each };
   });
-  return { other: other.version, rounds: size.rounds, figures };
 }
 
 /** One round on one release: figure → its value. */

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { besideFigures } from '../../bench/beside.ts';
 import { highestMemoryMb, parsePs, parseStat, treeUse } from '../../bench/processes.ts';
 import { releaseIn } from '../../bench/release.ts';
 
@@ -73,6 +74,13 @@ describe('what processes have used', { timeout: 60_000 }, () => {
 });
 
 describe('another release', () => {
+  it('is compared by medians, each round beside them', () => {
+    const roundsOf = (...values: number[]): Map<string, number>[] => values.map((value) => new Map([['memory', value]]));
+    expect(besideFigures({ this: roundsOf(90, 30, 40), other: roundsOf(80, 100, 10) })).toEqual([
+      { what: 'memory', this: 40, other: 80, ratio: 0.5, rounds: { this: [90, 30, 40], other: [80, 100, 10] } },
+    ]);
+  });
+
   it('is told by its folder', () => {
     expect(releaseIn(root)).toMatchObject({ root, version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string, stopsWithStdin: true });
   });
