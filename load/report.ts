@@ -77,8 +77,8 @@ export function textOf(report: Report): string {
   rows.push(...countRows('outcomes', report.outcomes), ...countRows('refused', report.refusals), ...countRows('no answer', report.errors));
   rows.push(...countRows('failed looks', report.failedLooks));
   if (heldBack > 0) rows.push(['held back', `${whole(heldBack)} orders were sent late: too many requests were under way`]);
-  const how =
-    rate === null ? `${whole(clients)} clients, each after its last answer` : `${rate} orders a second, by ${whole(clients)} clients`;
+  const who = clients === 1 ? '1 client' : `${whole(clients)} clients`;
+  const how = rate === null ? `${who}, each after its last answer` : `${rate} orders a second, by ${who}`;
   return [`${url}: ${how}`, '', ...rows.map(([name, value]) => `  ${name.padEnd(14)}${value}`), ...closing(report, ending)].join('\n');
 }
 

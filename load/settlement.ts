@@ -20,7 +20,7 @@ const longestMs = 1000;
 const straggles = 5000;
 
 /**
- * Sees orders settle, and disturbs what is measured as little as it can. Every look is a request to the system under load, so it makes about one for
+ * Sees orders settle, and disturbs what is measured as little as it can. Every look is a request to the system under load, so it makes one or two for
  * each order: the oldest is looked at, those behind it are left in peace until it has settled, and then they probably have too. The first look at it waits until it is
  * likely to be done, the next ones come at growing intervals, and never are there more than two at a time.
  *

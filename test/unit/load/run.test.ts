@@ -90,6 +90,7 @@ describe('a closed loop', () => {
     expect(report.settleMs).toMatchObject({ p50: expect.closeTo(1000, -1) as number, max: 1000 });
     // The first was placed at 100 ms, the last settled at 2000.
     expect(report.settledPerSecond).toBeCloseTo(40 / 1.9, 1);
+    expect(report.text).toContain('http://localhost: 4 clients, each after its last answer');
     expect(report.text).toContain('40 of 40');
     expect(report.text).toContain('10 × FAILED OUT_OF_STOCK');
   });
@@ -168,7 +169,9 @@ describe('seeing orders settle', () => {
 
   it('waits with the first look until an order is likely to be done', async () => {
     const { seen, load } = systemThat({ acceptMs: () => 1000 });
-    expect(await ran(load({ orders: 20, clients: 1 }))).toMatchObject({ settled: 20, code: 0 });
+    const report = await ran(load({ orders: 20, clients: 1 }));
+    expect(report).toMatchObject({ settled: 20, code: 0 });
+    expect(report.text).toContain('1 client, each after');
     expect(seen.looks).toBeLessThan(20 * 2);
   });
 
