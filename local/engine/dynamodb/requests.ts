@@ -1,9 +1,8 @@
-import { checkDefined, checkUsed, type Bindings } from './expressions/bindings.ts';
-import { checkOperands } from './expressions/conditions.ts';
+import { checkDefined, checkUsed, isUsed, type Bindings } from './expressions/bindings.ts';
+import { checkOperands } from './expressions/operands.ts';
 import { parseCondition, parseFilter, parseKeyCondition, parseProjection, parseUpdate } from './expressions/parse.ts';
 import { checkProjection } from './expressions/projections.ts';
 import type { Condition, Parsed, Path, Update } from './expressions/syntax.ts';
-import type { ExpressionKind } from './expressions/tokens.ts';
 import { checkUpdate } from './expressions/updates.ts';
 import { invalid } from './problems.ts';
 import { takeValue, type Item, type Value } from './values.ts';
@@ -55,11 +54,6 @@ export interface Bound {
   readonly update?: Update;
 }
 
-interface Read {
-  readonly kind: ExpressionKind;
-  readonly parsed: Parsed<unknown>;
-}
-
 const nothing: Bound = { bindings: { names: {}, values: {} } };
 
 /**
@@ -69,58 +63,56 @@ const nothing: Bound = { bindings: { names: {}, values: {} } };
 export function bind(input: Expressions, absent = ''): Bound {
   const { ConditionExpression, FilterExpression, KeyConditionExpression, ProjectionExpression, UpdateExpression } = input;
   const { ExpressionAttributeNames, ExpressionAttributeValues } = input;
-  const all: Read[] = [];
-  const read = <Tree>(kind: ExpressionKind, text: string | undefined, parse: (text: string) => Parsed<Tree>): Tree | undefined => {
-    if (text === undefined) return undefined;
-    const parsed = parse(text);
-    all.push({ kind, parsed });
-    return parsed.tree;
-  };
-  const update = read('UpdateExpression', UpdateExpression, parseUpdate);
-  const keyCondition = read('KeyConditionExpression', KeyConditionExpression, parseKeyCondition);
-  const filter = read('FilterExpression', FilterExpression, parseFilter);
-  const condition = read('ConditionExpression', ConditionExpression, parseCondition);
-  const projection = read('ProjectionExpression', ProjectionExpression, parseProjection);
+  const update = UpdateExpression === undefined ? undefined : parseUpdate(UpdateExpression);
+  const keyCondition = KeyConditionExpression === undefined ? undefined : parseKeyCondition(KeyConditionExpression);
+  const filter = FilterExpression === undefined ? undefined : parseFilter(FilterExpression);
+  const condition = ConditionExpression === undefined ? undefined : parseCondition(ConditionExpression);
+  const projection = ProjectionExpression === undefined ? undefined : parseProjection(ProjectionExpression);
+  const all: Parsed<unknown>[] = [];
+  for (const parsed of [update, keyCondition, filter, condition, projection]) if (parsed) all.push(parsed);
   if (all.length === 0) {
     if (ExpressionAttributeNames) throw invalid('ExpressionAttributeNames can only be specified when using expressions');
     if (ExpressionAttributeValues) throw invalid(`ExpressionAttributeValues can only be specified when using expressions${absent}`);
     return nothing;
   }
   const bindings = { names: namesOf(ExpressionAttributeNames, all), values: valuesOf(ExpressionAttributeValues, all) };
-  for (const { kind, parsed } of all) checkDefined(kind, parsed, bindings);
-  if (update) checkUpdate(update, bindings);
-  if (keyCondition) checkOperands('KeyConditionExpression', keyCondition, bindings);
-  if (filter) checkOperands('FilterExpression', filter, bindings);
-  if (condition) checkOperands('ConditionExpression', condition, bindings);
-  if (projection) checkProjection(projection, bindings);
-  checkUsed(
-    all.map(({ parsed }) => parsed),
+  for (const parsed of all) checkDefined(parsed, bindings);
+  if (update) checkUpdate(update.tree, bindings);
+  for (const parsed of all) checkOperands(parsed, bindings);
+  if (projection) checkProjection(projection.tree, bindings);
+  checkUsed(all, bindings);
+  return {
     bindings,
-  );
-  return { bindings, condition, filter, keyCondition, projection, update };
+    condition: condition?.tree,
+    filter: filter?.tree,
+    keyCondition: keyCondition?.tree,
+    projection: projection?.tree,
+    update: update?.tree,
+  };
 }
 
 const noNames: Bindings['names'] = {};
 const noValues: Bindings['values'] = {};
 
 /** @param expressions what one of them has is well-formed */
-function namesOf(given: Readonly<Record<string, string>> | undefined, expressions: readonly Read[]): Bindings['names'] {
+function namesOf(given: Readonly<Record<string, string>> | undefined, expressions: readonly Parsed<unknown>[]): Bindings['names'] {
   if (!given) return noNames;
-  const names = Object.keys(given);
-  if (names.length === 0) throw invalid('ExpressionAttributeNames must not be empty');
-  for (const name of names) {
-    if (!expressions.some(({ parsed }) => parsed.names.has(name)) && !/^#\w+$/.test(name))
+  let count = 0;
+  for (const name in given) {
+    if (!isUsed(name, 'names', expressions) && !/^#\w+$/.test(name))
       throw invalid(`ExpressionAttributeNames contains invalid key: Syntax error; key: "${name}"`);
+    count++;
   }
+  if (count === 0) throw invalid('ExpressionAttributeNames must not be empty');
   return given;
 }
 
-function valuesOf(given: Given | undefined, expressions: readonly Read[]): Bindings['values'] {
+function valuesOf(given: Given | undefined, expressions: readonly Parsed<unknown>[]): Bindings['values'] {
   if (!given) return noValues;
   const values: Record<string, Value> = {};
   let count = 0;
   for (const name in given) {
-    if (!expressions.some(({ parsed }) => parsed.values.has(name)) && !/^:\w+$/.test(name))
+    if (!isUsed(name, 'values', expressions) && !/^:\w+$/.test(name))
       throw invalid(`ExpressionAttributeValues contains invalid key: Syntax error; key: "${name}"`);
     values[name] = takeValue(given[name]);
     count++;

@@ -2,10 +2,10 @@ import { AwsError } from '../aws-error.ts';
 import { nameOf } from './expressions/bindings.ts';
 import { holds } from './expressions/conditions.ts';
 import { projected } from './expressions/projections.ts';
-import { pathsOf, updated } from './expressions/updates.ts';
+import { updated } from './expressions/updates.ts';
 import { invalid, invalidValues } from './problems.ts';
 import { bind, takeItem, type Bound, type WriteInput, type WriteKind } from './requests.ts';
-import { attributesOf, checkIndexKeys, keyOfItem, keyOfRequest, type StoredKey } from './schema.ts';
+import { checkIndexKeys, keyOfItem, keyOfRequest, type StoredKey } from './schema.ts';
 import type { Table } from './tables.ts';
 import { isTooLarge, type Item } from './values.ts';
 
@@ -55,10 +55,11 @@ function checkSize(item: Item, message = 'Item size has exceeded the maximum all
 }
 
 function checkKeyUntouched({ schema }: Table, { update, bindings }: Bound): void {
-  const names = new Set(attributesOf(schema).map(({ name }) => name));
-  for (const [first] of pathsOf(update!)) {
+  const { partitionKey, sortKey } = schema;
+  for (const [first] of update!.paths) {
     const name = nameOf(first as string, bindings);
-    if (names.has(name)) throw invalidValues(`Cannot update attribute ${name}. This attribute is part of the key`);
+    if (name === partitionKey.name || name === sortKey?.name)
+      throw invalidValues(`Cannot update attribute ${name}. This attribute is part of the key`);
   }
 }
 
@@ -79,7 +80,7 @@ export function reasonOf(write: Prepared): Record<string, unknown> {
 
 /** What a write answers of the item. @throws ValidationException for what its kind does not answer */
 export function returnedBy({ kind, input, bound, before, after }: Prepared): Item | undefined {
-  const paths = (): NonNullable<Bound['projection']> => (bound.update ? pathsOf(bound.update) : []);
+  const paths = (): NonNullable<Bound['projection']> => bound.update?.paths ?? [];
   switch (input.ReturnValues ?? 'NONE') {
     case 'NONE':
       return undefined;

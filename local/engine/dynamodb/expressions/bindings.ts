@@ -19,7 +19,7 @@ export const resolved = (path: Path, bindings: Bindings): Path =>
 export const shown = (path: Path): string => `[${path.map((step) => (typeof step === 'number' ? `[${step}]` : step)).join(', ')}]`;
 
 /** @throws ValidationException for a placeholder that stands for nothing */
-export function checkDefined(kind: ExpressionKind, { names, values }: Parsed<unknown>, bindings: Bindings): void {
+export function checkDefined({ kind, names, values }: Parsed<unknown>, bindings: Bindings): void {
   for (const name of names) {
     if (bindings.names[name] === undefined) {
       throw invalid(`Invalid ${kind}: An expression attribute name used in the document path is not defined; attribute name: ${name}`);
@@ -34,21 +34,38 @@ export function checkDefined(kind: ExpressionKind, { names, values }: Parsed<unk
 
 /** @throws ValidationException for a placeholder that none of the expressions has */
 export function checkUsed(expressions: readonly Parsed<unknown>[], { names, values }: Bindings): void {
-  const unused = (given: object, of: 'names' | 'values'): string[] =>
-    Object.keys(given).filter((name) => !expressions.some((expression) => expression[of].has(name)));
-  const spareValues = unused(values, 'values');
+  const spareValues = unused(values, 'values', expressions);
   if (spareValues.length > 0) {
     throw invalid(`Value provided in ExpressionAttributeValues unused in expressions: keys: {${spareValues.join(', ')}}`);
   }
-  const spareNames = unused(names, 'names');
+  const spareNames = unused(names, 'names', expressions);
   if (spareNames.length > 0) {
     throw invalid(`Value provided in ExpressionAttributeNames unused in expressions: keys: {${spareNames.join(', ')}}`);
   }
 }
 
+/** Whether one of the expressions has a placeholder. */
+export function isUsed(name: string, of: 'names' | 'values', expressions: readonly Parsed<unknown>[]): boolean {
+  for (const expression of expressions) if (expression[of].has(name)) return true;
+  return false;
+}
+
+function unused(given: object, of: 'names' | 'values', expressions: readonly Parsed<unknown>[]): string[] {
+  const spare = [];
+  for (const name in given) if (!isUsed(name, of, expressions)) spare.push(name);
+  return spare;
+}
+
+/** Whether all of them lead to different attributes, as most do. */
+function areApart(paths: readonly Path[], bindings: Bindings): boolean {
+  const firsts = new Set<string>();
+  for (const [first] of paths) firsts.add(nameOf(first as string, bindings));
+  return firsts.size === paths.length;
+}
+
 /** @throws ValidationException when one of the paths leads to, or through, the place of another */
 export function checkApart(kind: ExpressionKind, paths: readonly Path[], bindings: Bindings): void {
-  if (paths.length < 2) return;
+  if (paths.length < 2 || areApart(paths, bindings)) return;
   const all = paths.map((path) => resolved(path, bindings));
   for (let i = 0; i < all.length; i++) {
     for (let j = i + 1; j < all.length; j++) {

@@ -1,6 +1,7 @@
 import { invalid } from '../problems.ts';
+import { isDoubtful } from './operands.ts';
 import { isReserved } from './reserved.ts';
-import type { Assigned, Comparator, Condition, FunctionName, Operand, Parsed, Path, Step, Update } from './syntax.ts';
+import type { Assigned, Comparator, Condition, FunctionName, Operand, Parsed, Part, Path, Step, Update } from './syntax.ts';
 import { tokensOf, type ExpressionKind, type Token } from './tokens.ts';
 
 const comparators: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>=']);
@@ -25,7 +26,7 @@ function cached<Tree>(kind: ExpressionKind, parse: (parser: Parser) => Tree): (t
       const parser = new Parser(kind, text);
       const tree = parse(parser);
       parser.end();
-      parsed = { tree, names: parser.names, values: parser.values };
+      parsed = { kind, tree, names: parser.names, values: parser.values, doubtful: parser.doubtful };
       if (cache.size >= 1000) cache.clear();
       cache.set(text, parsed);
     }
@@ -39,6 +40,15 @@ export const parseKeyCondition = cached('KeyConditionExpression', (parser) => pa
 export const parseProjection = cached('ProjectionExpression', (parser) => parser.projection());
 export const parseUpdate = cached('UpdateExpression', (parser) => parser.update());
 
+type Clauses = Omit<Update, 'paths'>;
+
+const pathsOf = (update: Clauses): readonly Path[] => [
+  ...update.set.map(({ path }) => path),
+  ...update.remove,
+  ...update.add.map(({ path }) => path),
+  ...update.delete.map(({ path }) => path),
+];
+
 /** A recursive-descent parser for DynamoDB's expression language. Placeholders are looked up later: one text serves many requests. */
 class Parser {
   readonly #kind: ExpressionKind;
@@ -46,6 +56,7 @@ class Parser {
   readonly #tokens: readonly Token[];
   readonly names = new Set<string>();
   readonly values = new Set<string>();
+  readonly doubtful: Part[] = [];
   #at = 0;
   #operators = 0;
 
@@ -72,7 +83,7 @@ class Parser {
   }
 
   update(): Update {
-    const clauses: { -readonly [Clause in keyof Update]: Update[Clause][number][] } = { set: [], remove: [], add: [], delete: [] };
+    const clauses: { -readonly [Clause in keyof Clauses]: Clauses[Clause][number][] } = { set: [], remove: [], add: [], delete: [] };
     const seen = new Set<string>();
     do {
       const word = this.#peek().text.toUpperCase();
@@ -90,7 +101,7 @@ class Parser {
         this.#count();
       } while (this.#take(','));
     } while (this.#peek().kind !== 'end');
-    return clauses;
+    return { ...clauses, paths: pathsOf(clauses) };
   }
 
   #and(): Condition {
@@ -117,12 +128,12 @@ class Parser {
     const { text } = this.#peek();
     if (comparators.has(text)) {
       this.#at++;
-      return this.#counted({ kind: 'compare', comparator: text as Comparator, left, right: this.#operand() });
+      return this.#part({ kind: 'compare', comparator: text as Comparator, left, right: this.#operand() });
     }
     if (this.#takeWord('BETWEEN')) {
       const low = this.#operand();
       if (!this.#takeWord('AND')) this.#fail();
-      return this.#counted({ kind: 'between', operand: left, low, high: this.#operand() });
+      return this.#part({ kind: 'between', operand: left, low, high: this.#operand() });
     }
     if (this.#takeWord('IN')) {
       this.#expect('(');
@@ -131,7 +142,7 @@ class Parser {
       this.#expect(')');
       if (options.length > 100)
         throw this.#problem('The IN operator is provided with too many operands; number of operands: ' + String(options.length));
-      return this.#counted({ kind: 'in', operand: left, options });
+      return this.#part({ kind: 'in', operand: left, options });
     }
     // A size alone is no answer.
     if (left.kind === 'size') throw this.#misused('size');
@@ -154,7 +165,7 @@ class Parser {
     const args = this.#args(text);
     // What answers yes or no is compared with nothing.
     if (comparators.has(this.#peek().text)) throw this.#misused(text);
-    return this.#counted({ kind: 'call', name: text as FunctionName, args });
+    return this.#part({ kind: 'call', name: text as FunctionName, args });
   }
 
   #args(name: string): readonly Operand[] {
@@ -268,6 +279,11 @@ class Parser {
     this.#at++;
     this.values.add(text);
     return text;
+  }
+
+  #part(part: Part): Part {
+    if (isDoubtful(part)) this.doubtful.push(part);
+    return this.#counted(part);
   }
 
   #counted<Node>(node: Node): Node {

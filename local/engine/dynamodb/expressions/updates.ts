@@ -1,58 +1,53 @@
 import { addNumbers } from '../numbers.ts';
 import { invalid } from '../problems.ts';
 import { isMap, isNumeric, typeOf, ValueSet, type Item, type Value } from '../values.ts';
-import { checkApart, resolved, type Bindings } from './bindings.ts';
-import { longNameOf, valueAt } from './conditions.ts';
+import { checkApart, nameOf, resolved, type Bindings } from './bindings.ts';
+import { valueAt } from './conditions.ts';
+import { longNameOf } from './operands.ts';
 import type { Assigned, Path, Update } from './syntax.ts';
-
-export const pathsOf = (update: Update): readonly Path[] => [
-  ...update.set.map(({ path }) => path),
-  ...update.remove,
-  ...update.add.map(({ path }) => path),
-  ...update.delete.map(({ path }) => path),
-];
 
 /** What no item could make right. @throws ValidationException */
 export function checkUpdate(update: Update, bindings: Bindings): void {
-  const fail = (name: string, value: Value, typeSet = ''): never => {
-    throw invalid(
-      `Invalid UpdateExpression: Incorrect operand type for operator or function; operator${typeSet === '' ? ' or function' : ''}: ${name}, operand type: ${typeSet === '' ? typeOf(value) : longNameOf(value)}${typeSet}`,
-    );
-  };
   for (const { value: name } of update.add) {
     const value = bindings.values[name]!;
-    if (!isNumeric(value) && !(value instanceof ValueSet)) fail('ADD', value, ', typeSet: ALLOWED_FOR_ADD_OPERAND');
+    if (!isNumeric(value) && !(value instanceof ValueSet)) throw wrongOperand('ADD', value, ', typeSet: ALLOWED_FOR_ADD_OPERAND');
   }
   for (const { value: name } of update.delete) {
     const value = bindings.values[name]!;
-    if (!(value instanceof ValueSet)) fail('DELETE', value, ', typeSet: ALLOWED_FOR_DELETE_OPERAND');
+    if (!(value instanceof ValueSet)) throw wrongOperand('DELETE', value, ', typeSet: ALLOWED_FOR_DELETE_OPERAND');
   }
-  const check = (assigned: Assigned): void => {
-    const literal = (operand: Assigned): Value | undefined => (operand.kind === 'value' ? bindings.values[operand.name] : undefined);
-    switch (assigned.kind) {
-      case 'sum':
-        for (const operand of [assigned.left, assigned.right]) {
-          const value = literal(operand);
-          if (value !== undefined && !isNumeric(value)) fail(assigned.sign > 0 ? '+' : '-', value);
-          check(operand);
-        }
-        return;
-      case 'list_append':
-        for (const operand of [assigned.first, assigned.second]) {
-          const value = literal(operand);
-          if (value !== undefined && typeOf(value) !== 'L') fail('list_append', value);
-          check(operand);
-        }
-        return;
-      case 'if_not_exists':
-        check(assigned.otherwise);
-        return;
-      default:
-    }
-  };
-  for (const { to } of update.set) check(to);
-  checkApart('UpdateExpression', pathsOf(update), bindings);
+  for (const { to } of update.set) checkAssigned(to, bindings);
+  checkApart('UpdateExpression', update.paths, bindings);
 }
+
+function checkAssigned(assigned: Assigned, bindings: Bindings): void {
+  const literal = (operand: Assigned): Value | undefined => (operand.kind === 'value' ? bindings.values[operand.name] : undefined);
+  switch (assigned.kind) {
+    case 'sum':
+      for (const operand of [assigned.left, assigned.right]) {
+        const value = literal(operand);
+        if (value !== undefined && !isNumeric(value)) throw wrongOperand(assigned.sign > 0 ? '+' : '-', value);
+        checkAssigned(operand, bindings);
+      }
+      return;
+    case 'list_append':
+      for (const operand of [assigned.first, assigned.second]) {
+        const value = literal(operand);
+        if (value !== undefined && typeOf(value) !== 'L') throw wrongOperand('list_append', value);
+        checkAssigned(operand, bindings);
+      }
+      return;
+    case 'if_not_exists':
+      checkAssigned(assigned.otherwise, bindings);
+      return;
+    default:
+  }
+}
+
+const wrongOperand = (name: string, value: Value, typeSet = ''): Error =>
+  invalid(
+    `Invalid UpdateExpression: Incorrect operand type for operator or function; operator${typeSet === '' ? ' or function' : ''}: ${name}, operand type: ${typeSet === '' ? typeOf(value) : longNameOf(value)}${typeSet}`,
+  );
 
 const wrongType = (): Error => invalid('An operand in the update expression has an incorrect data type');
 const wrongPath = (): Error => invalid('The document path provided in the update expression is invalid for update');
@@ -88,26 +83,33 @@ export function updated(update: Update, before: Item, bindings: Bindings): Item 
   // One copy for all clauses. An attribute that goes is left out in the end: deleting from an object makes it slow for good.
   const after: Record<string, Value | undefined> = { ...before };
   const change = (path: Path, to: (old: Value | undefined) => Value | undefined): void => {
-    const name = path[0] as string;
+    const name = nameOf(path[0] as string, bindings);
     const old = Object.hasOwn(after, name) ? after[name] : undefined;
-    put(after, name, path.length === 1 ? to(old) : descend(old, path, 1, to));
+    put(after, name, path.length === 1 ? to(old) : descend(old, resolved(path, bindings), 1, to));
   };
-  const assignments = update.set.map(({ path, to }) => ({ path: resolved(path, bindings), value: assignedOf(to, before, bindings) }));
+  const assign = (path: Path, value: Value | undefined): void => {
+    if (path.length === 1) put(after, nameOf(path[0] as string, bindings), value);
+    else change(path, () => value);
+  };
+  const assignments = update.set.map(({ path, to }) => ({ path, value: assignedOf(to, before, bindings) }));
   // Several places beyond a list's end are appended in their order.
-  if (assignments.length > 1) assignments.sort((a, b) => lastIndex(a.path) - lastIndex(b.path));
-  for (const { path, value } of assignments) change(path, () => value);
-  for (const { path, value: name } of update.add) change(resolved(path, bindings), (old) => added(old, bindings.values[name]!));
+  if (assignments.some(({ path }) => lastIndex(path) >= 0)) assignments.sort((a, b) => lastIndex(a.path) - lastIndex(b.path));
+  for (const { path, value } of assignments) assign(path, value);
+  for (const { path, value: name } of update.add) change(path, (old) => added(old, bindings.values[name]!));
   for (const { path, value: name } of update.delete) {
     if (valueAt(before, path, bindings) === undefined) continue;
-    change(resolved(path, bindings), (old) => without(old, bindings.values[name] as ValueSet));
+    change(path, (old) => without(old, bindings.values[name] as ValueSet));
   }
   // From the end, so that the places of a list that are still to be removed stay where they are.
-  const removed = update.remove.map((path) => resolved(path, bindings));
-  if (removed.length > 1) removed.sort((a, b) => lastIndex(b) - lastIndex(a));
-  for (const path of removed) change(path, () => undefined);
+  const removed = update.remove.length > 1 ? update.remove.toSorted((a, b) => lastIndex(b) - lastIndex(a)) : update.remove;
+  for (const path of removed) assign(path, undefined);
+  return Object.freeze(removed.length + update.delete.length > 0 ? defined(after) : after) as Item;
+}
+
+function defined(attributes: Readonly<Record<string, Value | undefined>>): Record<string, Value | undefined> {
   const left: Record<string, Value | undefined> = {};
-  for (const name in after) if (after[name] !== undefined) put(left, name, after[name]);
-  return Object.freeze(left) as Item;
+  for (const name in attributes) if (attributes[name] !== undefined) put(left, name, attributes[name]);
+  return left;
 }
 
 /** An attribute may have any name, `__proto__` too. */
