@@ -11,6 +11,9 @@ export interface Consumed {
   readonly kind: 'read' | 'write';
 }
 
+/** Of a call that does not ask what it consumed: nobody counts. */
+export const unasked: Consumed = { table: '', own: 0, indexes: new Map(), kind: 'read' };
+
 /** DynamoDB: a read unit is 4 KB, half of that without consistency. Nothing found costs as much as the least. */
 export const readUnits = (bytes: number, consistent: boolean): number => Math.max(1, Math.ceil(bytes / 4096)) * (consistent ? 1 : 0.5);
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AwsError } from '../aws-error.ts';
-import { asksCapacity, capacityAsked, capacityOf, consumedByWrite, total, type Consumed } from './capacity.ts';
+import { asksCapacity, capacityAsked, capacityOf, consumedByWrite, total, unasked, type Consumed } from './capacity.ts';
 import { invalid } from './problems.ts';
 import { getItem, query, scan } from './reads.ts';
 import { bind, takeItem, type ReadInput, type TransactItem, type WriteInput, type WriteKind } from './requests.ts';
@@ -87,14 +87,14 @@ export class DynamoEngine {
     switch (operation) {
       case 'GetItem': {
         const { Item, consumed } = getItem(this.#table(input), input as ReadInput, asOf);
-        return { ...(Item ? { Item } : {}), ...this.#capacity(input, [consumed]) };
+        return this.#answer(input, Item ? { Item } : {}, consumed);
       }
       case 'Query':
       case 'Scan': {
         checkLimit(operation, (input as ReadInput).Limit);
         const table = this.#table(input);
-        const { consumed, ...page } = operation === 'Query' ? query(table, input as ReadInput, asOf) : scan(table, input as ReadInput);
-        return { ...page, ...this.#capacity(input, [consumed]) };
+        const { answer, consumed } = operation === 'Query' ? query(table, input as ReadInput, asOf) : scan(table, input as ReadInput);
+        return this.#answer(input, answer, consumed);
       }
       case 'PutItem':
         return this.#write('Put', input as WriteInput);
@@ -136,7 +136,7 @@ export class DynamoEngine {
       demandHolds(write);
       this.#apply([write]);
       const Attributes = returnedBy(write);
-      return { ...(Attributes ? { Attributes } : {}), ...this.#capacity(input, [this.#consumed(input, write)]) };
+      return this.#answer(input, Attributes ? { Attributes } : {}, this.#consumed(input, write));
     });
   }
 
@@ -289,9 +289,10 @@ export class DynamoEngine {
     return consumedByWrite(table.schema, before, after);
   }
 
-  #capacity(input: object, consumed: readonly Consumed[]): Answer {
+  /** An answer of a call on one table, with what it consumed if it asks. */
+  #answer(input: object, answer: Answer, consumed: Consumed): Answer {
     const detail = capacityAsked(input);
-    return detail === 'NONE' ? {} : { ConsumedCapacity: capacityOf(total(consumed)[0]!, detail) };
+    return detail === 'NONE' ? answer : { ...answer, ConsumedCapacity: capacityOf(consumed, detail) };
   }
 
   #capacities(input: object, consumed: readonly Consumed[], factor = 1): Answer {
@@ -299,8 +300,6 @@ export class DynamoEngine {
     return detail === 'NONE' ? {} : { ConsumedCapacity: total(consumed).map((one) => capacityOf(one, detail, factor)) };
   }
 }
-
-const unasked: Consumed = { table: '', own: 0, indexes: new Map(), kind: 'write' };
 
 function checkLimit(operation: string, limit: number | undefined): void {
   if (limit === undefined || limit >= 1) return;
@@ -347,7 +346,14 @@ const bytesOfAll = (writes: readonly Prepared[]): number =>
 
 /** Whether two of them are on one item. */
 const hasTwice = (places: readonly { readonly table: Table; readonly key: StoredKey }[]): boolean =>
-  new Set(places.map(({ table, key }) => `${table.schema.name}/${keyText(key)}`)).size < places.length;
+  places.some(({ table, key }, i) => {
+    for (let j = 0; j < i; j++) {
+      const other = places[j]!;
+      const isSame = key.partition === other.key.partition && key.sort === other.key.sort;
+      if (isSame && table.schema.name === other.table.schema.name) return true;
+    }
+    return false;
+  });
 
 function cancelled(reasons: readonly Record<string, unknown>[]): AwsError {
   const codes = reasons.map(({ Code }) => Code).join(', ');

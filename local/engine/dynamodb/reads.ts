@@ -1,4 +1,4 @@
-import { asksCapacity, readUnits, type Consumed } from './capacity.ts';
+import { asksCapacity, readUnits, unasked, type Consumed } from './capacity.ts';
 import {
   checkNotEmpty,
   keyInIndex,
@@ -20,16 +20,14 @@ import { invalid, invalidValues } from './problems.ts';
 import { bind, takeItem, type Bound, type ReadInput } from './requests.ts';
 import type { Place, Range } from './storage.ts';
 import type { Table } from './tables.ts';
-import { compareTexts, itemBytes, typeOf, type Item, type Value } from './values.ts';
+import { compareTexts, itemBytes, mostBytesOf, typeOf, type Item, type Value } from './values.ts';
 
 /** DynamoDB: of what one page reads. */
 const mostPageBytes = 1024 * 1024;
 
-export interface Page {
-  readonly Items?: readonly Item[];
-  readonly Count: number;
-  readonly ScannedCount: number;
-  readonly LastEvaluatedKey?: Item;
+/** What a read answers, and what it consumed. */
+export interface Found {
+  readonly answer: Readonly<Record<string, unknown>>;
   readonly consumed: Consumed;
 }
 
@@ -41,7 +39,7 @@ export function getItem(
 ): { Item?: Item; key: StoredKey; consumed: Consumed } {
   const key = keyOfRequest(table.schema, takeItem(input.Key ?? {}));
   const item = table.storage.get(key, input.ConsistentRead ? undefined : asOf);
-  const consumed = consumedOf(table, undefined, item && asksCapacity(input) ? itemBytes(item) : 0, input);
+  const consumed = asksCapacity(input) ? consumedOf(table, undefined, item ? itemBytes(item) : 0, input) : unasked;
   return item ? { Item: bound.projection ? projected(item, bound.projection, bound.bindings) : item, key, consumed } : { key, consumed };
 }
 
@@ -55,7 +53,7 @@ function consumedOf({ schema }: Table, index: IndexSchema | undefined, bytes: nu
   };
 }
 
-export function query(table: Table, input: ReadInput, asOf?: number): Page {
+export function query(table: Table, input: ReadInput, asOf?: number): Found {
   const index = indexOf(table, input);
   const bound = bind(input);
   if (!bound.keyCondition) {
@@ -66,22 +64,16 @@ export function query(table: Table, input: ReadInput, asOf?: number): Page {
   checkFilter(bound, schema);
   const after = placeOf(table, index, input);
   if (after) checkStart(after, wanted, takeItem(input.ExclusiveStartKey!));
-  const range: Range = {
-    partition: wanted.partition,
-    descending: input.ScanIndexForward === false,
-    ...(wanted.from === undefined ? {} : { from: wanted.from }),
-    ...(wanted.to === undefined ? {} : { to: wanted.to }),
-    ...(after ? { after } : {}),
-  };
+  const range: Range = { ...wanted.range, descending: input.ScanIndexForward === false, ...(after ? { after } : {}) };
   const items = table.storage.query(index?.name, range, input.ConsistentRead || index ? undefined : asOf);
-  return page(table, index, bound, input, matching(items, wanted.matches));
+  return page(table, index, bound, input, wanted.matches ? matching(items, wanted.matches) : items);
 }
 
 function* matching(items: Iterable<Item>, matches: (item: Item) => boolean): Iterable<Item> {
   for (const item of items) if (matches(item)) yield item;
 }
 
-export function scan(table: Table, input: ReadInput): Page {
+export function scan(table: Table, input: ReadInput): Found {
   const index = indexOf(table, input);
   const bound = bind(input);
   const segment = segmentOf(input);
@@ -115,36 +107,38 @@ function segmentOf({ Segment, TotalSegments }: ReadInput): ((partition: string) 
 }
 
 /** Reads until the page is full. */
-function page(table: Table, index: IndexSchema | undefined, bound: Bound, input: ReadInput, items: Iterable<Item>): Page {
+function page(table: Table, index: IndexSchema | undefined, bound: Bound, input: ReadInput, items: Iterable<Item>): Found {
   const { Limit = Infinity } = input;
   const select = selectOf(bound, index, input);
   if (index && bound.projection) checkShown(table, index, bound);
   const found: Item[] = [];
   const isCounted = asksCapacity(input);
   const read: Item[] = [];
-  let [scanned, bytes] = [0, 0];
+  let [scanned, bytes, uncounted] = [0, 0, 0];
   let last: Item | undefined;
   for (const item of items) {
     const shown = index && !reachesTable(index, bound, select) ? shownBy(table.schema, index, item) : item;
     read.push(shown);
     scanned++;
-    // Two of the largest items are no whole page: most pages need not be counted.
-    if (isCounted || scanned > 2) bytes = read.splice(0).reduce((sum, one) => sum + itemBytes(one), bytes);
+    // Most pages need not be counted: at most so much is no whole page.
+    if (!isCounted) uncounted += mostBytesOf(shown);
+    if (isCounted || bytes + uncounted >= mostPageBytes) {
+      bytes = read.splice(0).reduce((sum, one) => sum + itemBytes(one), bytes);
+      uncounted = 0;
+    }
     if (!bound.filter || holds(bound.filter, shown, bound.bindings)) found.push(shown);
     if (scanned === Limit || bytes >= mostPageBytes) {
       last = item;
       break;
     }
   }
-  return {
-    ...(select === 'COUNT'
-      ? {}
-      : { Items: bound.projection ? found.map((item) => projected(item, bound.projection!, bound.bindings)) : found }),
-    Count: found.length,
-    ScannedCount: scanned,
-    ...(last ? { LastEvaluatedKey: pick(last, keyNames(table.schema, index)) } : {}),
-    consumed: consumedOf(table, index, bytes, input),
-  };
+  const answer: Record<string, unknown> = {};
+  if (select !== 'COUNT')
+    answer['Items'] = bound.projection ? found.map((item) => projected(item, bound.projection!, bound.bindings)) : found;
+  answer['Count'] = found.length;
+  answer['ScannedCount'] = scanned;
+  if (last) answer['LastEvaluatedKey'] = pick(last, keyNames(table.schema, index));
+  return { answer, consumed: isCounted ? consumedOf(table, index, bytes, input) : unasked };
 }
 
 /** A local index reads from the table what it does not have itself; a global one cannot. */
@@ -196,12 +190,13 @@ function indexOf({ schema }: Table, { IndexName, ConsistentRead }: ReadInput): I
 
 /** @throws ValidationException for a place that no page of this query ends at */
 function checkStart(after: Place, wanted: Wanted, key: Item): void {
-  if (after.partition !== wanted.partition) {
+  const { range, matches } = wanted;
+  if (after.partition !== range.partition) {
     throw invalid('The provided starting key is outside query boundaries based on provided conditions');
   }
-  const { from, to, matches } = wanted;
+  const { from, to } = range;
   const isWithin = (from === undefined || compareTexts(after.sort, from) >= 0) && (to === undefined || compareTexts(after.sort, to) <= 0);
-  if (!isWithin || !matches(key)) throw invalid('The provided starting key does not match the range key predicate');
+  if (!isWithin || matches?.(key) === false) throw invalid('The provided starting key does not match the range key predicate');
 }
 
 function placeOf(table: Table, index: IndexSchema | undefined, input: ReadInput): Place | undefined {
@@ -222,28 +217,18 @@ function placeOf(table: Table, index: IndexSchema | undefined, input: ReadInput)
   return { ...keyInIndex(index, key)!, item };
 }
 
+type Bounds = Pick<Range, 'partition' | 'from' | 'to'>;
+
 interface Wanted {
-  readonly partition: string;
-  readonly from?: string;
-  readonly to?: string;
-  /** What the bounds do not say, since they are included. */
-  readonly matches: (item: Item) => boolean;
+  readonly range: Bounds;
+  /** What the bounds do not say, since they are included; undefined: they say it all. */
+  readonly matches?: (item: Item) => boolean;
 }
 
 /** Reads a key condition: the partition, and perhaps a condition of the sort key. */
 function keyConditionOf(condition: Condition, { partitionKey, sortKey }: KeySchema, bindings: Bindings): Wanted {
-  const parts = conjuncts(condition);
-  const attributeOf = (part: Condition): string => {
-    const operand =
-      part.kind === 'compare' ? part.left : part.kind === 'between' ? part.operand : part.kind === 'call' ? part.args[0] : undefined;
-    if (operand?.kind === 'size') throw invalid('KeyConditionExpressions cannot contain nested operations');
-    if (operand?.kind !== 'path' || operand.path.length !== 1) {
-      throw invalid('Invalid KeyConditionExpression: an operand must be a key attribute');
-    }
-    return nameOf(operand.path[0] as string, bindings);
-  };
-  const named = parts.map((part) => ({ part, name: attributeOf(part) }));
-  if (new Set(named.map(({ name }) => name)).size < named.length) {
+  const named = conjuncts(condition).map((part) => ({ part, name: keyNameOf(part, bindings) }));
+  if (named.length > 1 && new Set(named.map(({ name }) => name)).size < named.length) {
     throw invalid('KeyConditionExpressions must only contain one condition per key');
   }
   if (named.length > 2) throw invalid('Conditions can be of length 1 or 2 only');
@@ -255,15 +240,25 @@ function keyConditionOf(condition: Condition, { partitionKey, sortKey }: KeySche
   }
   const { part } = ofPartition;
   if (part.kind !== 'compare' || part.comparator !== '=') throw invalid('Query key condition not supported');
-  const partition = keyValue(part.right, partitionKey, bindings);
-  if (!other) return { partition: sortable(partition), matches: () => true };
-  return { partition: sortable(partition), ...sortRange(other.part, sortKey!, bindings) };
+  const partition = sortable(keyValue(part.right, partitionKey, bindings));
+  return other ? sortRange(partition, other.part, sortKey!, bindings) : { range: { partition } };
+}
+
+/** The attribute that a part of a key condition is about. */
+function keyNameOf(part: Condition, bindings: Bindings): string {
+  const operand =
+    part.kind === 'compare' ? part.left : part.kind === 'between' ? part.operand : part.kind === 'call' ? part.args[0] : undefined;
+  if (operand?.kind === 'size') throw invalid('KeyConditionExpressions cannot contain nested operations');
+  if (operand?.kind !== 'path' || operand.path.length !== 1) {
+    throw invalid('Invalid KeyConditionExpression: an operand must be a key attribute');
+  }
+  return nameOf(operand.path[0] as string, bindings);
 }
 
 function conjuncts(condition: Condition): readonly Condition[] {
   switch (condition.kind) {
     case 'and':
-      return condition.parts.flatMap(conjuncts);
+      return [...conjuncts(condition.parts[0]), ...conjuncts(condition.parts[1])];
     case 'or':
     case 'not':
       throw invalid(`Invalid operator used in KeyConditionExpression: ${condition.kind.toUpperCase()}`);
@@ -301,10 +296,10 @@ function keyValue(operand: Operand | undefined, { name, type }: KeyAttribute, bi
 /** A text behind all that begin with another one. */
 const highest = '\u{10FFFF}';
 
-function sortRange(part: Condition, attribute: KeyAttribute, bindings: Bindings): Omit<Wanted, 'partition'> {
+function sortRange(partition: string, part: Condition, attribute: KeyAttribute, bindings: Bindings): Wanted {
   const of = (operand: Operand | undefined): string => sortable(keyValue(operand, attribute, bindings));
   const text = (item: Item): string => sortable(item[attribute.name]!);
-  if (part.kind === 'between') return { from: of(part.low), to: of(part.high), matches: () => true };
+  if (part.kind === 'between') return { range: { partition, from: of(part.low), to: of(part.high) } };
   if (part.kind === 'call') {
     if (attribute.type === 'N') {
       throw invalid(
@@ -313,22 +308,22 @@ function sortRange(part: Condition, attribute: KeyAttribute, bindings: Bindings)
     }
     const start = keyValue(part.args[1], attribute, bindings);
     const from = sortable(start);
-    return { from, to: `${from}${highest}`, matches: (item) => beginsWith(item[attribute.name], start) };
+    return { range: { partition, from, to: `${from}${highest}` }, matches: (item) => beginsWith(item[attribute.name], start) };
   }
   const { comparator, right } = part as Condition & { kind: 'compare' };
   const bound = of(right);
   const differs = (item: Item): boolean => text(item) !== bound;
   switch (comparator) {
     case '=':
-      return { from: bound, to: bound, matches: () => true };
+      return { range: { partition, from: bound, to: bound } };
     case '<':
-      return { to: bound, matches: differs };
+      return { range: { partition, to: bound }, matches: differs };
     case '<=':
-      return { to: bound, matches: () => true };
+      return { range: { partition, to: bound } };
     case '>':
-      return { from: bound, matches: differs };
+      return { range: { partition, from: bound }, matches: differs };
     default:
-      return { from: bound, matches: () => true };
+      return { range: { partition, from: bound } };
   }
 }
 
