@@ -1,9 +1,17 @@
-import { keyInIndex, keyOfItem, keyText, shownBy, type StoredKey, type TableSchema } from './schema.ts';
+import { keyInIndex, keyText, shownBy, type StoredKey, type TableSchema } from './schema.ts';
 import type { Place, Range, TableStorage } from './storage.ts';
 import { compareTexts, type Item } from './values.ts';
 
 interface Entry extends Place {
-  readonly shown: Item;
+  shown: Item;
+}
+
+/** An item in its table. One that was deleted stays, for a replica that lags. */
+interface Slot extends Entry {
+  isThere: boolean;
+  /** What was there before the last write, and when that was. */
+  before: Item | undefined;
+  until: number;
 }
 
 const compareEntries = (a: Place, b: Place): number =>
@@ -51,11 +59,9 @@ function placeOf(entries: readonly Place[], place: Place): number {
 export class MemoryTable implements TableStorage {
   readonly schema: TableSchema;
   readonly #now: () => number;
-  readonly #items = new Map<string, Item>();
+  readonly #slots = new Map<string, Slot>();
   readonly #table = new Ordered();
   readonly #indexes: ReadonlyMap<string, Ordered>;
-  /** Key → what was there before the last write, and when that was. */
-  readonly #previous = new Map<string, { readonly item: Item | undefined; readonly until: number }>();
   readonly #late: (() => void)[] = [];
   #frozenUntil = 0;
   /** Nothing expires before. */
@@ -69,12 +75,12 @@ export class MemoryTable implements TableStorage {
   }
 
   /** Every item, in no order. */
-  items(): IterableIterator<Item> {
-    return this.#items.values();
+  *items(): IterableIterator<Item> {
+    for (const { isThere, shown } of this.#slots.values()) if (isThere) yield shown;
   }
 
   *entries(): Iterable<{ readonly key: StoredKey; readonly item: Item }> {
-    for (const item of this.#items.values()) yield { key: keyOfItem(this.schema, item), item };
+    for (const { isThere, item, shown } of this.#slots.values()) if (isThere) yield { key: item, item: shown };
   }
 
   /** Keeps the indexes as they are until a time; what changes meanwhile shows up then. */
@@ -83,28 +89,48 @@ export class MemoryTable implements TableStorage {
   }
 
   get(key: StoredKey, asOf?: number): Item | undefined {
-    const text = keyText(key);
-    if (asOf === undefined) return this.#items.get(text);
-    const previous = this.#previous.get(text);
-    return previous && previous.until > asOf ? previous.item : this.#items.get(text);
+    const slot = this.#slots.get(this.#textOf(key));
+    if (slot === undefined) return undefined;
+    if (asOf !== undefined && slot.until > asOf) return slot.before;
+    return slot.isThere ? slot.shown : undefined;
+  }
+
+  #textOf(key: StoredKey): string {
+    return this.schema.sortKey ? keyText(key) : key.partition;
   }
 
   set(key: StoredKey, before: Item | undefined, after: Item | undefined): void {
-    const text = keyText(key);
-    if (after) this.#items.set(text, after);
-    else this.#items.delete(text);
-    this.#previous.set(text, { item: before, until: this.#now() });
-    const place = { ...key, item: key };
+    this.#put(key, before, after);
     if (after) {
       const expiry = this.schema.expiryAttribute === undefined ? undefined : after[this.schema.expiryAttribute];
       if (typeof expiry === 'number') this.#nextExpiry = Math.min(this.#nextExpiry, expiry);
     }
-    if (after) this.#table.add({ ...place, shown: after });
-    else this.#table.remove(place);
     if (this.#indexes.size === 0) return;
     this.#catchUp();
     if (this.#frozenUntil > this.#now()) this.#late.push(() => this.#index(key, before, after));
     else this.#index(key, before, after);
+  }
+
+  #put(key: StoredKey, before: Item | undefined, after: Item | undefined): void {
+    const text = this.#textOf(key);
+    const until = this.#now();
+    const slot = this.#slots.get(text);
+    if (slot?.isThere) {
+      slot.before = before;
+      slot.until = until;
+      if (after) slot.shown = after;
+      else {
+        slot.isThere = false;
+        this.#table.remove(slot);
+      }
+    } else if (after) {
+      const { partition, sort } = key;
+      const added: Slot = { partition, sort, item: key, shown: after, isThere: true, before, until };
+      // As the last of all, also where something was before.
+      this.#slots.delete(text);
+      this.#slots.set(text, added);
+      this.#table.add(added);
+    }
   }
 
   *expired(seconds: number, most: number): Iterable<{ readonly key: StoredKey; readonly item: Item }> {
@@ -113,10 +139,10 @@ export class MemoryTable implements TableStorage {
     if (expiryAttribute === undefined || seconds <= this.#nextExpiry) return;
     this.#nextExpiry = Infinity;
     let count = 0;
-    for (const item of this.#items.values()) {
+    for (const { key, item } of this.entries()) {
       const time = item[expiryAttribute];
       if (typeof time !== 'number') continue;
-      if (time < seconds && count++ < most) yield { key: keyOfItem(this.schema, item), item };
+      if (time < seconds && count++ < most) yield { key, item };
       else this.#nextExpiry = Math.min(this.#nextExpiry, time);
     }
   }
@@ -125,7 +151,8 @@ export class MemoryTable implements TableStorage {
     for (const index of this.schema.indexes ?? []) {
       const ordered = this.#indexes.get(index.name)!;
       const [was, is] = [before && keyInIndex(index, before), after && keyInIndex(index, after)];
-      if (was) ordered.remove({ ...was, item: key });
+      const stays = was?.partition === is?.partition && was?.sort === is?.sort;
+      if (was && !stays) ordered.remove({ ...was, item: key });
       if (is) ordered.add({ ...is, item: key, shown: shownBy(this.schema, index, after!) });
     }
   }
@@ -135,13 +162,17 @@ export class MemoryTable implements TableStorage {
     for (const update of this.#late.splice(0)) update();
   }
 
-  *query(index: string | undefined, range: Range, asOf?: number): Iterable<Item> {
+  query(index: string | undefined, range: Range, asOf?: number): Iterable<Item> {
     this.#catchUp();
-    const all = (index === undefined ? this.#table : this.#indexes.get(index)!).partitions.get(range.partition) ?? [];
+    const all = (index === undefined ? this.#table : this.#indexes.get(index)!).partitions.get(range.partition);
+    return all ? this.#within(all, range, index === undefined ? asOf : undefined) : [];
+  }
+
+  *#within(all: readonly Entry[], range: Range, asOf: number | undefined): Iterable<Item> {
     const [first, last] = boundsOf(all, range);
     for (let i = 0; i < last - first; i++) {
       const { shown, item } = all[range.descending ? last - 1 - i : first + i]!;
-      const seen = asOf === undefined || index !== undefined ? shown : this.get(item, asOf);
+      const seen = asOf === undefined ? shown : this.get(item, asOf);
       if (seen) yield seen;
     }
   }

@@ -66,6 +66,7 @@ export function sortable(value: Value): string {
 const mostBytes = { partition: 2048, sort: 1024 } as const;
 
 function checkLength(role: keyof typeof mostBytes, value: Value): void {
+  if (typeof value === 'string' && value.length * 3 <= mostBytes[role]) return;
   const bytes = typeof value === 'string' ? Buffer.byteLength(value) : value instanceof Uint8Array ? value.byteLength : 0;
   if (bytes <= mostBytes[role]) return;
   throw invalidValues(
@@ -102,13 +103,14 @@ export function keyOfRequest(schema: KeySchema, key: Item): StoredKey {
 const noMatch = (): Error => invalid('The provided key element does not match the schema');
 
 function stored({ partitionKey, sortKey }: KeySchema, values: Item): StoredKey {
-  const text = ({ name }: KeyAttribute, role: keyof typeof mostBytes): string => {
-    const value = values[name]!;
-    checkNotEmpty(name, value);
-    checkLength(role, value);
-    return sortable(value);
-  };
-  return { partition: text(partitionKey, 'partition'), sort: sortKey ? text(sortKey, 'sort') : '' };
+  return { partition: keyPart(partitionKey.name, 'partition', values), sort: sortKey ? keyPart(sortKey.name, 'sort', values) : '' };
+}
+
+function keyPart(name: string, role: keyof typeof mostBytes, values: Item): string {
+  const value = values[name]!;
+  checkNotEmpty(name, value);
+  checkLength(role, value);
+  return sortable(value);
 }
 
 export function checkNotEmpty(name: string, value: Value): void {
@@ -153,8 +155,17 @@ export function checkIndexKeys({ indexes = [] }: TableSchema, item: Item, ofUpda
 }
 
 /** What an index shows of an item. */
-export function shownBy(table: TableSchema, index: IndexSchema, item: Item): Item {
-  if (index.projection === 'ALL') return item;
-  const more = index.projection === 'KEYS_ONLY' ? [] : index.projection.include;
-  return pick(item, [...new Set([...keyNames(table, index), ...more])]);
+export const shownBy = (table: TableSchema, index: IndexSchema, item: Item): Item =>
+  index.projection === 'ALL' ? item : pick(item, namesShown(table, index));
+
+const shownNames = new WeakMap<IndexSchema, readonly string[]>();
+
+/** The attributes that an index shows where it does not show all: asked for each item. */
+function namesShown(table: TableSchema, index: IndexSchema): readonly string[] {
+  let names = shownNames.get(index);
+  if (!names) {
+    const more = typeof index.projection === 'object' ? index.projection.include : [];
+    shownNames.set(index, (names = [...new Set([...keyNames(table, index), ...more])]));
+  }
+  return names;
 }
