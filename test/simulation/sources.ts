@@ -57,7 +57,7 @@ export class QueueSource {
   #poll(): void {
     const { queues, random, faults, now } = this.#cloud;
     const reordered = faults.forDelivery('reorder', now, this.#consumer);
-    const messages = queues.receive(this.#url, random.int(1, 10), (visible) => (reordered ? random.shuffle(visible) : visible));
+    const messages = queues.receive(this.#url, random.int(1, 10), reordered ? (visible) => random.shuffle(visible) : undefined);
     const [first] = messages;
     if (!first) return this.wake();
     if (faults.forDelivery('delay', now, this.#consumer)) {

@@ -128,16 +128,17 @@ export class MessageOperations {
     const { now } = this.#directory;
     const most = Math.min(max, maxInFlight - queue.inFlight);
     const { redrive } = queue;
-    const to = redrive && this.#directory.byArn(redrive.deadLetterTargetArn);
     const taken: Message[] = [];
     const moves: Move[] = [];
     const takes = (message: Message): boolean => {
-      if (to && message.receives >= redrive.maxReceiveCount) moves.push({ message, to, as: this.#directory.deadLetter(message, queue) });
+      const to = redrive && message.receives >= redrive.maxReceiveCount ? this.#directory.byArn(redrive.deadLetterTargetArn) : undefined;
+      if (to) moves.push({ message, to, as: this.#directory.deadLetter(message, queue) });
       else if (taken.length < most) taken.push(message);
       else return false;
       return true;
     };
     queue.take(takes, choose);
+    if (taken.length + moves.length === 0) return taken;
     const before = taken.map(({ receives, firstReceivedAt }) => ({ receives, firstReceivedAt }));
     for (const message of taken) {
       message.receives++;

@@ -10,6 +10,8 @@ export interface QueueRecord {
   readonly modifiedAt: number;
 }
 
+const none: readonly Message[] = [];
+
 /** One queue and what lies in it. It knows nothing of storage or of other queues. */
 export class Queue {
   readonly name: string;
@@ -20,6 +22,7 @@ export class Queue {
   purgedAt = -Infinity;
   /** Only those that were set. */
   #attributes: QueueAttributes = {};
+  readonly #numbers = new Map<string, number>();
   #redrive: RedrivePolicy | undefined;
   /** By id, in the order in which they came. */
   readonly #messages = new Map<string, Message>();
@@ -46,6 +49,7 @@ export class Queue {
 
   set attributes(attributes: QueueAttributes) {
     this.#attributes = attributes;
+    this.#numbers.clear();
     const policy = attributes['RedrivePolicy'];
     this.#redrive = policy === undefined ? undefined : (JSON.parse(policy) as RedrivePolicy);
   }
@@ -60,7 +64,9 @@ export class Queue {
   }
 
   number(name: string): number {
-    return Number(this.#attributes[name] ?? defaults[name]);
+    let number = this.#numbers.get(name);
+    if (number === undefined) this.#numbers.set(name, (number = Number(this.#attributes[name] ?? defaults[name])));
+    return number;
   }
 
   get visible(): number {
@@ -141,7 +147,8 @@ export class Queue {
   }
 
   /** The messages that are older than the queue keeps them; it has forgotten them already. */
-  expire(now: number): Message[] {
+  expire(now: number): readonly Message[] {
+    if (!this.#aged.first) return none;
     const oldest = now - this.number('MessageRetentionPeriod') * 1000;
     const expired: Message[] = [];
     for (let next = this.#aged.first; next && next.sentAt < oldest; next = this.#aged.first) {
