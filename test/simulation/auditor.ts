@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { routeOf } from '../../lambdas/contract/core/routing.ts';
-import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import type { Order } from '../../lambdas/contract/order.ts';
 import { viewSortKey } from '../../lambdas/contract/tables.ts';
 import type { Fields } from '../../lambdas/kit/telemetry.ts';
 import type { OutboxRow } from '../../lambdas/kit/outbox.ts';
+import { envelopeOf, idOf } from './audit/bodies.ts';
 import { Books, type SettlesWithin, type StoredOrder } from './audit/books.ts';
 import { Outside, type Promises } from './audit/promises.ts';
 import { Verdict } from './audit/verdict.ts';
@@ -108,7 +108,7 @@ export class Auditor {
   }
 
   #commit(row: OutboxRow): void {
-    const { type, aggregateId, causationId } = JSON.parse(row.body) as Envelope;
+    const { type, aggregateId, causationId } = envelopeOf(row.body);
     this.#causes.add(causationId);
     // The end of an order is told again when its row is gone before everybody has heard of it.
     const again = this.#expired.has(row.messageId);
@@ -162,7 +162,7 @@ export class Auditor {
   }
 
   #sends(name: string, url: string, body: string, late: boolean): void {
-    const { messageId, aggregateId } = JSON.parse(body) as Envelope;
+    const { messageId, aggregateId } = envelopeOf(body);
     const row = this.#cloud.database.find('outbox', { aggregateId, messageId }) as OutboxRow | undefined;
     this.#demand(this.#committed.has(messageId), () => `${name} sends ${messageId} to ${url}, which nobody committed`);
     // SENT: the stream was faster, between the claim and now. Late: the relay has given the call up meanwhile.
@@ -176,7 +176,7 @@ export class Auditor {
   /** A message of a newer version, or of a type that is not known yet, waits for the code that reads it, for as long as a failure of another kind. */
   #givenUp(consumer: string, body: string, error: string | undefined): void {
     if (this.poison.has(body) || !body.startsWith('{')) return;
-    const { messageId, type, version, occurredAt } = JSON.parse(body) as Envelope;
+    const { messageId, type, version, occurredAt } = envelopeOf(body);
     if (!this.#committed.has(messageId) || (version === 1 && originalOf(type) === type)) return;
     const waited = (this.#cloud.now - occurredAt) / 1000;
     this.#demand(
@@ -232,7 +232,7 @@ export class Auditor {
     const row = this.#cloud.database.find('outbox', { aggregateId, messageId });
     const order = this.#order(aggregateId);
     if (!row || !order) return;
-    const { sequence = 0 } = JSON.parse(row['body'] as string) as Envelope;
+    const { sequence = 0 } = envelopeOf(row['body'] as string);
     const key = { customerId: order.customerId, placedOrder: viewSortKey(order.placedAt, order.orderId) };
     const at = Number(this.#cloud.database.find('orderView', key)?.['sequence'] ?? 0);
     this.#demand(at >= sequence, () => `order-view is done with change ${sequence} of ${aggregateId} (${outcome}), and shows ${at}`);
@@ -364,15 +364,6 @@ export class Auditor {
       () => `${contended} contended orders were confirmed; there were ${contendedUnits} units`,
     );
     return ends;
-  }
-}
-
-/** The message id in a body; the body itself where there is none. */
-export function idOf(body: string): string {
-  try {
-    return (JSON.parse(body) as Envelope).messageId ?? body;
-  } catch {
-    return body;
   }
 }
 

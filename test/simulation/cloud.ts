@@ -174,15 +174,20 @@ export class Cloud {
     return environment.shownMs;
   }
 
-  /** Lets one entry of the schedule happen, and whatever it resumes run until it waits again. False when nothing is left. */
-  async step(): Promise<boolean> {
-    if (!this.scheduler.step()) return false;
-    if (this.#running) {
-      // Ticks run when no microtask is left: everything that could go on has gone on.
-      await new Promise((resolve) => process.nextTick(resolve));
-      this.#running = undefined;
-    }
-    return true;
+  /** Lets one entry of the schedule happen. What it resumes must `settle` before the next one. False when nothing is left. */
+  step(): boolean {
+    return this.scheduler.step();
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Lets the environment that runs go on until all it does is wait. */
+  async settle(): Promise<void> {
+    // Ticks run when no microtask is left: everything that could go on has gone on.
+    await new Promise((resolve) => process.nextTick(resolve));
+    this.#running = undefined;
   }
 
   environmentsOf(name: SimulatedFunction): readonly Environment[] {

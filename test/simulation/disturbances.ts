@@ -1,6 +1,7 @@
 import { encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
 import { groupIdOf, orderIdOf, orderSteps, type OrderStep } from '../../lambdas/contract/order.ts';
-import { idOf, type Auditor } from './auditor.ts';
+import { idOf } from './audit/bodies.ts';
+import type { Auditor } from './auditor.ts';
 import type { Cloud } from './cloud.ts';
 import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
 import { profileOf, type Profile, type TimedFault } from './faults.ts';

@@ -1,7 +1,8 @@
 import { inventoryKey } from '../../lambdas/contract/tables.ts';
 import type { OrderStep } from '../../lambdas/contract/order.ts';
 import type { SettlesWithin } from './audit/books.ts';
-import { Auditor, idOf, type Ends } from './auditor.ts';
+import { envelopeOf, idOf } from './audit/bodies.ts';
+import { Auditor, type Ends } from './auditor.ts';
 import { Cloud, start, type Environment, type Observer, type Sabotage, type Site } from './cloud.ts';
 import { addTo, noCoverage, pairKey, siteKey, type Coverage } from './coverage.ts';
 import { Disturbances } from './disturbances.ts';
@@ -157,10 +158,11 @@ class Run implements Observer {
     const cloud = this.#cloud;
     setGlobalWorld({ now: () => cloud.apparentNow, fetch: (url, init) => cloud.fetch(url, init) });
     try {
-      // From here on within a microtask: only there does a tick come after all other microtasks, on which `step` relies.
+      // From here on within a microtask: only there does a tick come after all other microtasks, on which `settle` relies.
       await Promise.resolve();
       while (!this.#finished && this.auditor.violations.length === 0) {
-        if (!(await cloud.step())) break;
+        if (!cloud.step()) break;
+        if (cloud.isRunning) await cloud.settle();
         if (++this.#steps > mostSteps) this.auditor.violations.push(`the run takes more than ${mostSteps} steps`);
       }
     } catch (error) {
@@ -258,7 +260,7 @@ class Run implements Observer {
     for (const { body } of messages) {
       if (this.auditor.poison.has(body)) continue;
       if (consumer !== 'order-saga') continue;
-      const { aggregateId, type } = JSON.parse(body) as { aggregateId: string; type: string };
+      const { aggregateId, type } = envelopeOf(body);
       this.#hold(aggregateId, type);
     }
   }

@@ -1,4 +1,3 @@
-import type { Envelope } from '../../../lambdas/contract/core/envelope.ts';
 import type { Order } from '../../../lambdas/contract/order.ts';
 import { inventoryKey, viewSortKey } from '../../../lambdas/contract/tables.ts';
 import type { OutboxRow } from '../../../lambdas/kit/outbox.ts';
@@ -6,6 +5,7 @@ import type { Cloud } from '../cloud.ts';
 import type { Change } from '../memory/database.ts';
 import type { Entry } from '../providers.ts';
 import type { Workload } from '../workload.ts';
+import { envelopeOf } from './bodies.ts';
 import type { Promises } from './promises.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -56,9 +56,7 @@ export class Books {
     const verdict = this.#verdict;
     const [was, is] = [before as StoredOrder | undefined, after as StoredOrder | undefined];
     if (!is) return verdict.violate(`order ${was!.orderId} was deleted`);
-    const said = rows.filter(
-      ({ aggregateId, body }) => aggregateId === is.orderId && (JSON.parse(body) as Envelope).sequence !== undefined,
-    );
+    const said = rows.filter(({ aggregateId, body }) => aggregateId === is.orderId && envelopeOf(body).sequence !== undefined);
     if (was?.version === is.version) {
       const silent = was.status === is.status && was.step === is.step && said.length === 0;
       return verdict.demand(silent, () => `order ${is.orderId} changed without a version`);
@@ -68,7 +66,7 @@ export class Books {
       () => `order ${is.orderId} went from version ${was?.version ?? 0} to ${is.version}`,
     );
     verdict.demand(
-      said.length === 1 && (JSON.parse(said[0]!.body) as Envelope).sequence === is.version,
+      said.length === 1 && envelopeOf(said[0]!.body).sequence === is.version,
       () => `version ${is.version} of order ${is.orderId} came with ${said.length} messages of that sequence`,
     );
     verdict.demand(
