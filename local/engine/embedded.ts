@@ -20,8 +20,10 @@ export interface EmbeddedOptions {
 }
 
 /** Which layout the file has; another one is not read. */
-const layoutVersion = 1;
+const layoutVersion = 2;
 const tidyEveryMs = 60_000;
+/** Between two slices of what takes long: calls have their turn. */
+const sliceEveryMs = 50;
 /** A look at the whole of a larger file would make a start slow. What is damaged there is told when it is read. */
 const mostCheckedBytes = 64 * 1024 * 1024;
 
@@ -37,6 +39,8 @@ export class EmbeddedAws {
   readonly #onProblem: (what: string) => void;
   readonly #tidying: NodeJS.Timeout;
   readonly #listeners = new Set<() => void>();
+  /** By what it does. */
+  readonly #slices = new Map<string, NodeJS.Timeout>();
   #trimmedTo = '';
 
   /** @throws Error that names the file, when it cannot be opened or is not one of the engine's */
@@ -94,18 +98,19 @@ export class EmbeddedAws {
 
   /** Does what AWS does in the background: expired items go, and so do records of streams after a day. */
   tidy(): void {
-    this.#guarded('tidying', () => this.#dynamoDb.tidy());
+    this.#inSlices('tidying', () => this.#dynamoDb.tidy());
   }
 
   /** Forgets the records of streams before one that everybody has read. @param sequenceNumber of that record, which stays */
   trim(sequenceNumber: string): void {
     if (sequenceNumber === this.#trimmedTo) return;
     this.#trimmedTo = sequenceNumber;
-    this.#guarded('trimming the streams', () => this.#dynamoDb.forgetBefore(sequenceNumber));
+    this.#inSlices('trimming the streams', () => this.#dynamoDb.forgetBefore(sequenceNumber));
   }
 
   stop(): void {
     clearInterval(this.#tidying);
+    for (const timer of this.#slices.values()) clearTimeout(timer);
     this.#sqs.stop();
     this.#file.close();
   }
@@ -114,9 +119,11 @@ export class EmbeddedAws {
     for (const listener of this.#listeners) listener();
   }
 
-  #guarded(what: string, work: () => void): void {
+  /** Begins anew when it is still at it. @param slice does a part @returns whether there may be more */
+  #inSlices(what: string, slice: () => boolean): void {
+    clearTimeout(this.#slices.get(what));
     try {
-      work();
+      if (slice()) this.#slices.set(what, setTimeout(() => this.#inSlices(what, slice), sliceEveryMs).unref());
     } catch (error) {
       this.#onProblem(`${what}: ${(error as Error).message}`);
     }

@@ -99,17 +99,16 @@ describe('the engine', () => {
     expect((await read(second, await iterator(second, after))).Records).toMatchObject([{ eventName: 'INSERT' }]);
   });
 
+  const ofLayout = (version: number) => (file: string) => {
+    const other = new DatabaseSync(file);
+    other.exec(`PRAGMA user_version = ${version}`);
+    other.close();
+  };
+
   it.each([
     ['something else', (file: string) => writeFileSync(file, 'years of work, but no database'), 'file is not a database'],
-    [
-      'the file of another release',
-      (file: string) => {
-        const other = new DatabaseSync(file);
-        other.exec('PRAGMA user_version = 99');
-        other.close();
-      },
-      'it has layout 99, and this release reads layout 1',
-    ],
+    ['the file of another release', ofLayout(99), 'it has layout 99, and this release reads layout 2'],
+    ['the layout before', ofLayout(1), 'it has layout 1, and this release reads layout 2'],
   ])('refuses %s by name, and leaves it as it is', (_what, make, expected) => {
     const file = join(folder(), 'aws.sqlite');
     make(file);
@@ -273,8 +272,10 @@ describe('a full disk', () => {
     }).toThrow('database or disk is full');
     const { Count } = service.call('Scan', { TableName: 'things', Select: 'COUNT' });
     expect(Count).toBe(2 * written);
+    expect(service.call('DescribeTable', { TableName: 'things' })['Table']).toMatchObject({ ItemCount: 2 * written });
     file.exec('PRAGMA max_page_count = 100000');
     write(written);
     expect(service.call('Scan', { TableName: 'things', Select: 'COUNT' })['Count']).toBe(2 * written + 2);
+    expect(service.call('DescribeTable', { TableName: 'things' })['Table']).toMatchObject({ ItemCount: 2 * written + 2 });
   });
 });

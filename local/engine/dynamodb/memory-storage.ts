@@ -63,20 +63,22 @@ export class MemoryStorage implements DatabaseStorage {
     return { newest: this.#newest, trimmed: this.#trimmed.get(stream) ?? 0 };
   }
 
-  trim(before: number): void {
-    this.#keep(({ change }) => change.at >= before);
+  trim(before: number): boolean {
+    return this.#keep(({ change }) => change.at >= before);
   }
 
-  forgetBefore(place: number): void {
-    this.#keep((entry) => entry.place >= place);
+  forgetBefore(place: number): boolean {
+    return this.#keep((entry) => entry.place >= place);
   }
 
-  #keep(isKept: (entry: LogEntry) => boolean): void {
+  /** All of them at once. */
+  #keep(isKept: (entry: LogEntry) => boolean): false {
     for (const [stream, log] of this.#streams) {
       const kept = log.filter(isKept);
       const last = log[log.length - kept.length - 1];
       if (last) this.#trimmed.set(stream, last.place);
       this.#streams.set(stream, kept);
     }
+    return false;
   }
 }

@@ -22,7 +22,8 @@ const recordsLastMs = 24 * 3600_000;
 const iteratorsLastMs = 15 * 60_000;
 const mostRecords = 1000;
 const mostRecordBytes = 1024 * 1024;
-const mostDeletedAtOnce = 500;
+/** Some milliseconds of work: calls wait so long. */
+const mostDeletedAtOnce = 100;
 
 interface Open {
   readonly record: TableRecord;
@@ -86,22 +87,25 @@ export class DynamoDbService {
     return [...Object.keys(this.#control), ...Object.keys(readers)];
   }
 
-  /** Forgets the records of streams before one of them. */
-  forgetBefore(sequence: string): void {
+  /** Forgets some of the records of streams before one of them. @returns whether there may be more */
+  forgetBefore(sequence: string): boolean {
     const place = placeOfSequence(sequence);
-    if (place !== undefined) this.#options.storage.forgetBefore(place);
+    return place !== undefined && this.#options.storage.forgetBefore(place, mostDeletedAtOnce);
   }
 
-  /** What AWS does in the background: deletes what has expired, and forgets the records of streams after a day. */
-  tidy(): void {
+  /** Some of what AWS does in the background: deletes what has expired, and forgets the records of streams after a day. @returns whether there may be more */
+  tidy(): boolean {
     const { storage, now } = this.#options;
+    let isMore = storage.trim(now() - recordsLastMs, mostDeletedAtOnce);
     this.#expiring = true;
     try {
-      for (const table of this.#tables.values()) storage.transaction(() => this.#engine.expire(table, mostDeletedAtOnce));
+      for (const table of this.#tables.values()) {
+        isMore = storage.transaction(() => this.#engine.expire(table, mostDeletedAtOnce)) === mostDeletedAtOnce || isMore;
+      }
     } finally {
       this.#expiring = false;
     }
-    storage.trim(now() - recordsLastMs);
+    return isMore;
   }
 
   readonly #control: Readonly<Record<string, (input: Input) => Answer>> = {

@@ -23,7 +23,7 @@ export interface Range {
 export interface TableStorage {
   /** @param asOf milliseconds since 1970: a storage that can shows what was there then, as a replica that lags does */
   get(key: StoredKey, asOf?: number): Item | undefined;
-  /** Puts an item, or deletes it where `after` is undefined, and brings the indexes up to date. */
+  /** Puts an item, or deletes it where `after` is undefined, and brings the indexes and counts up to date: within a transaction. */
   set(key: StoredKey, before: Item | undefined, after: Item | undefined): void;
   /** In the order of the sort keys. `index`: its name; undefined: the table itself. */
   query(index: string | undefined, range: Range, asOf?: number): Iterable<Item>;
@@ -48,6 +48,7 @@ export interface DatabaseStorage {
   save(record: TableRecord): TableStorage;
   /** Deletes a table with its items. The records of its stream go with time. */
   drop(record: TableRecord): void;
+  /** How many items a table has, and their bytes as DynamoDB counts them: after the last transaction, at no cost that grows with the table. */
   counts(record: TableRecord): { readonly items: number; readonly bytes: number };
   /** @param stream the stream's label, after the table's name */
   append(stream: string, change: LoggedChange): void;
@@ -55,8 +56,8 @@ export interface DatabaseStorage {
   read(stream: string, after: number, most: number): readonly LogEntry[];
   /** The newest place that any stream has, and the newest one that was trimmed from this stream; 0: none. */
   ends(stream: string): { readonly newest: number; readonly trimmed: number };
-  /** Deletes the records of every stream before a place. */
-  forgetBefore(place: number): void;
-  /** Deletes the records of every stream that are older than a time, in milliseconds since 1970. */
-  trim(before: number): void;
+  /** Deletes the records of every stream before a place, the oldest first. @returns whether there may be more than `most` of them */
+  forgetBefore(place: number, most: number): boolean;
+  /** Deletes the records of every stream that are older than a time, in milliseconds since 1970, the oldest first. @returns as `forgetBefore` */
+  trim(before: number, most: number): boolean;
 }
