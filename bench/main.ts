@@ -1,6 +1,5 @@
 /** `npm run bench`: measures, and writes bench/results/latest.json and bench/results/latest.md. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../cli/arguments.ts';
 import { measureAccess, type AccessResult } from './access.ts';
@@ -11,6 +10,7 @@ import { clientOf } from '../load/customers.ts';
 import { measureBeside, type BesideResult } from './beside.ts';
 import { loadFrom, sku, type LoadResult } from './load.ts';
 import { highestMemoryMb, treeUse } from './processes.ts';
+import { machineName, markdownTable } from './report.ts';
 import { releaseIn } from './release.ts';
 import { root, startBenchRuntime, storage } from './runtime.ts';
 
@@ -88,9 +88,8 @@ async function measure(size: Size): Promise<Results> {
     const afterLoad = treeUse(pid).residentMb;
     log('units and calls per order …');
     const steps = await measureLedger(runtime.url, size.ledger);
-    const [processor] = cpus();
     return {
-      machine: `${cpus().length} × ${processor?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`,
+      machine: machineName(),
       data: kind,
       measuredAt: new Date().toISOString().slice(0, 10),
       readySeconds: runtime.readySeconds,
@@ -106,13 +105,6 @@ async function measure(size: Size): Promise<Results> {
   }
 }
 
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cell = (value: string | number): string => (typeof value === 'number' ? String(Math.round(value * 10) / 10) : value);
-  return [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows.map((row) => row.map(cell))]
-    .map((row) => `| ${row.join(' | ')} |`)
-    .join('\n');
-}
-
 /** Undefined: none was measured. */
 function besideText(beside: BesideResult | undefined): string {
   if (!beside) return '';
@@ -123,7 +115,7 @@ function besideText(beside: BesideResult | undefined): string {
 The same load on both releases, each from its own checkout, in turn and on the same disk: medians of ${rounds} rounds. Memory is resident, of all processes, pages that they
 share counted for each. Processor time is that of all processes while the orders are placed and settle, divided by their number.
 
-${table(
+${markdownTable(
   ['', 'this', other, 'this ÷ that'],
   figures.map((figure) => [figure.what, figure.this, figure.other, figure.ratio.toFixed(2)]),
 )}
@@ -142,7 +134,7 @@ Ready ${readySeconds.toFixed(1)} s after the command; memory of all processes ${
 
 ## Rates
 
-${table(
+${markdownTable(
   ['clients', 'orders', 'accepted / s', 'accept p50 ms', 'accept p99 ms', 'settled / s', 'settle p50 ms', 'settle p99 ms'],
   load.map((l) => [
     String(l.clients),
@@ -160,7 +152,7 @@ ${table(
 
 One order at a time, so that every batch holds one message: the dearest case. The sandbox ledger is left out.
 
-${table(
+${markdownTable(
   ['step', 'DynamoDB calls', 'write units', 'read units', 'SQS requests', 'invocations'],
   [
     ...steps.map((s) => [s.step, s.calls, s.writeUnits, s.readUnits, s.sqsRequests, s.invocations]),
@@ -179,7 +171,7 @@ ${table(
 
 us-east-1, November 2026, without free tiers. Lines marked "assumed" rest on an assumption that only AWS can confirm.
 
-${table(['what', 'arithmetic', '$'], [...cost.map((line) => [line.what, line.arithmetic, line.dollars]), ['**sum**', '', dollars]])}
+${markdownTable(['what', 'arithmetic', '$'], [...cost.map((line) => [line.what, line.arithmetic, line.dollars]), ['**sum**', '', dollars]])}
 
 ## Authentication and authorization
 
@@ -189,7 +181,7 @@ Both together: ${(access.tokenMs / (access.openMs - access.enforcementMs)).toFix
 
 ## Bundles
 
-${table(
+${markdownTable(
   ['function', 'KB (1,024 bytes)', 'init ms (median of fresh processes)'],
   bundles.map((b) => [b.name, b.kilobytes, b.initMs]),
 )}
