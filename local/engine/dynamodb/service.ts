@@ -4,6 +4,7 @@ import { describeTable, keySchemaOf, streamArn, type Location } from './describe
 import { DynamoEngine, type Change } from './engine.ts';
 import { invalid, invalidValues, unreadable } from './problems.ts';
 import type { DatabaseStorage, TableStorage } from './storage.ts';
+import { iteratorText, readIterator } from './stream-iterators.ts';
 import { loggedChange, placeOfSequence, sequenceNumber, streamRecord } from './stream-records.ts';
 import { checkName, recordOf, streamOf, streamViewOf, tableNotFound, type CreateTableInput, type TableRecord } from './tables.ts';
 import { checkTypes, readers, withoutNulls, written, writtenError, type Answer, type Input } from './protocol-form.ts';
@@ -29,15 +30,6 @@ interface Open {
   readonly record: TableRecord;
   readonly schema: TableRecord['schema'];
   readonly storage: TableStorage;
-}
-
-/** Where an iterator reads on. */
-interface Iterator {
-  readonly stream: string;
-  readonly shard: string | undefined;
-  /** Behind this place of the log. */
-  readonly after: number;
-  readonly madeAt: number;
 }
 
 /** DynamoDB and its streams in the AWS JSON protocol's form: operations by name, items as `{ "S": "text" }`. Synchronous, one call after the other. */
@@ -379,22 +371,6 @@ function closed(record: TableRecord): TableRecord {
 }
 
 const streamKey = ({ schema: { name }, streamLabel }: TableRecord): string => `${name}/${streamLabel}`;
-
-const iteratorText = (arn: string, iterator: Iterator): string => `${arn}|1|${Buffer.from(JSON.stringify(iterator)).toString('base64')}`;
-
-function readIterator(text: unknown): { arn: string; iterator: Iterator } {
-  if (typeof text !== 'string') {
-    throw invalid("1 validation error detected: Value null at 'shardIterator' failed to satisfy constraint: Member must not be null");
-  }
-  const [arn = '', , code = ''] = text.split('|');
-  try {
-    const iterator = JSON.parse(Buffer.from(code, 'base64').toString('utf8')) as Iterator;
-    if (Number.isSafeInteger(iterator.after) && Number.isSafeInteger(iterator.madeAt)) return { arn, iterator };
-  } catch {
-    // Said below.
-  }
-  throw invalid('Invalid ShardIterator');
-}
 
 function timeToLiveOf({ schema: { expiryAttribute } }: TableRecord): Answer {
   return expiryAttribute === undefined ? { TimeToLiveStatus: 'DISABLED' } : { TimeToLiveStatus: 'ENABLED', AttributeName: expiryAttribute };
