@@ -184,10 +184,14 @@ export class Cloud {
   }
 
   /** Lets the environment that runs go on until all it does is wait. */
-  async settle(): Promise<void> {
-    // Ticks run when no microtask is left: everything that could go on has gone on.
-    await new Promise((resolve) => process.nextTick(resolve));
-    this.#running = undefined;
+  settle(): Promise<void> {
+    return new Promise((resolve) => {
+      // Ticks run when no microtask is left: everything that could go on has gone on.
+      process.nextTick(() => {
+        this.#running = undefined;
+        resolve();
+      });
+    });
   }
 
   environmentsOf(name: SimulatedFunction): readonly Environment[] {

@@ -91,6 +91,8 @@ class Run implements Observer {
   readonly #began: number;
   /** Order → inputs in hand at the saga, for the coverage of pairs. */
   readonly #inHand = new Map<string, Set<string>>();
+  /** Function → operation → targets: where the key of a site is written down already. */
+  readonly #seen = new Map<string, Map<string, Set<string>>>();
   #expiredAt: number;
   #digest = 0;
   #activity = 0;
@@ -288,13 +290,26 @@ class Run implements Observer {
 
   call(environment: Environment, site: Site, input: unknown): void {
     this.auditor.called(environment, site, input);
-    this.#coverage.sites[siteKey(environment, site)] = 1;
+    this.#cameTo(environment, site);
     this.#digest = (Math.imul(this.#digest, 31) + this.#cloud.now) | 0;
     if (site.service === 'dynamodb' && site.operation === 'GetItem' && site.target === 'orders') this.#cover(environment, input as Input);
     if (site.service === 'sqs' && site.operation === 'SendMessageBatch') {
       const source = this.#sources.get(site.target.slice('queue:'.length));
       this.#cloud.scheduler.after(1, () => source?.wake());
     }
+  }
+
+  #cameTo(environment: Environment, site: Site): void {
+    const { name } = environment;
+    let targets = this.#seen.get(name)?.get(site.operation);
+    if (!targets) {
+      targets = new Set();
+      const operations = this.#seen.get(name) ?? new Map<string, Set<string>>();
+      this.#seen.set(name, operations.set(site.operation, targets));
+    }
+    if (targets.has(site.target)) return;
+    targets.add(site.target);
+    this.#coverage.sites[siteKey(environment, site)] = 1;
   }
 
   /** The saga reads an order: whatever it holds for it meets the step that the order is at. */

@@ -1,10 +1,10 @@
-import { marshall } from '@aws-sdk/util-dynamodb';
 import type { SQSBatchResponse } from 'aws-lambda';
 import { shardOf } from '../../lambdas/contract/core/tables.ts';
 import type { Cloud } from './cloud.ts';
 import { queueUrl, type SimulatedFunction } from './environments.ts';
-import type { Change } from './memory/database.ts';
-import type { Item } from './memory/database.ts';
+import type { Item as EngineItem } from '../../local/engine/dynamodb/values.ts';
+import type { Change, Item } from './memory/database.ts';
+import { writeItem } from '../../local/engine/dynamodb/wire.ts';
 import type { Message } from '../../local/engine/sqs/message.ts';
 import { asNewCodeReads } from './versions.ts';
 
@@ -181,7 +181,7 @@ export class StreamSource {
     shard.busy = true;
     const Records = batch.map(({ change }, i) => ({
       eventName: 'INSERT',
-      dynamodb: { SequenceNumber: String(shard.position + i), NewImage: marshall(this.#asRead(change.after!)) },
+      dynamodb: { SequenceNumber: String(shard.position + i), NewImage: writeItem(this.#asRead(change.after!) as EngineItem) },
     }));
     this.#cloud.invoke('outbox-publisher', { Records }, (outcome) => {
       shard.busy = false;

@@ -1,5 +1,4 @@
 import { ConditionalCheckFailedException, TransactionCanceledException, type AttributeValue } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { TableDefinition } from '../../../lambdas/contract/core/tables.ts';
 import { AwsError } from '../../../local/engine/aws-error.ts';
 import { DynamoEngine } from '../../../local/engine/dynamodb/engine.ts';
@@ -7,7 +6,7 @@ import { MemoryTable } from '../../../local/engine/dynamodb/memory.ts';
 import type { ReadInput, TransactItem, WriteInput } from '../../../local/engine/dynamodb/requests.ts';
 import { keyOfItem, keyOfRequest } from '../../../local/engine/dynamodb/schema.ts';
 import { takeValue, type Item as EngineItem } from '../../../local/engine/dynamodb/values.ts';
-import { writeItem } from '../../../local/engine/dynamodb/wire.ts';
+import { readItem, writeItem } from '../../../local/engine/dynamodb/wire.ts';
 import { checkSendable } from './sendable.ts';
 
 /** An item as the document client shows it. */
@@ -57,7 +56,7 @@ export function callOf(command: object): Call & { readonly typed: boolean } {
   if (!itemCommands.has(name)) throw new Error(`the in-memory database does not know ${name}`);
   const plain = { ...input };
   for (const field of ['Key', 'Item', 'ExpressionAttributeValues'] as const) {
-    if (input[field]) Object.assign(plain, { [field]: unmarshall(input[field] as Record<string, AttributeValue>) });
+    if (input[field]) Object.assign(plain, { [field]: readItem(input[field]) });
   }
   return { operation: name.replace('Command', ''), input: plain, typed: true };
 }

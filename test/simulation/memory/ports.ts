@@ -1,7 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { Item } from '../../../local/engine/dynamodb/values.ts';
+import { writeItem } from '../../../local/engine/dynamodb/wire.ts';
 import type { MessageAttributes } from '../../../local/engine/sqs/message.ts';
 import { callOf, type Call } from './database.ts';
 
@@ -17,7 +18,7 @@ export function databasePorts(run: (call: Call) => Promise<Answer>): { client: D
     const answer = await run(call);
     if (!call.typed) return answer;
     const typed = { ...answer };
-    for (const field of ['Item', 'Attributes']) if (answer[field]) typed[field] = marshall(answer[field]);
+    for (const field of ['Item', 'Attributes']) if (answer[field]) typed[field] = writeItem(answer[field] as Item);
     return typed;
   };
   const client = {

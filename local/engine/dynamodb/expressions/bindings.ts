@@ -58,9 +58,11 @@ function unused(given: object, of: 'names' | 'values', expressions: readonly Par
 
 /** Whether all of them lead to different attributes, as most do. */
 function areApart(paths: readonly Path[], bindings: Bindings): boolean {
-  const firsts = new Set<string>();
-  for (const [first] of paths) firsts.add(nameOf(first as string, bindings));
-  return firsts.size === paths.length;
+  for (let i = 1; i < paths.length; i++) {
+    const name = nameOf(paths[i]![0] as string, bindings);
+    for (let j = 0; j < i; j++) if (nameOf(paths[j]![0] as string, bindings) === name) return false;
+  }
+  return true;
 }
 
 /** @throws ValidationException when one of the paths leads to, or through, the place of another */
