@@ -30,12 +30,21 @@ export function notificationOf(message: Settled): { readonly subject: string; re
   }
 }
 
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** Making one takes much longer than writing an amount with it. */
+function formatOf(currency: string): Intl.NumberFormat {
+  let format = formats.get(currency);
+  if (!format) formats.set(currency, (format = new Intl.NumberFormat('en', { style: 'currency', currency })));
+  return format;
+}
+
 /**
  * An amount as people write it: 1234 of EUR is €12.34, 500 of JPY is ¥500. How many digits a currency has, Intl knows; of three letters that
  * are no currency it takes two, as most have.
  */
 export function amountText({ amount, currency }: { readonly amount: number; readonly currency: string }): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
+  const format = formatOf(currency);
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
   // As text, not as a fraction: no amount is rounded.
   return format.format(`${amount}E-${digits}` as Intl.StringNumericLiteral);

@@ -46,7 +46,9 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
   const owed: Owed[] = [];
   const unheard = viewSequence < order.version || !notified;
   let waiting = unheard;
+  let told = false;
   for (const row of rows) {
+    if (row.status !== 'SENT') told ||= mayTell(row, order.version);
     // FAILED and SENDING are the relay's, DEAD is an operator's, and its body need not even be readable.
     if (row.status !== 'SENT' && row.status !== 'PENDING') {
       waiting = true;
@@ -59,13 +61,14 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
       continue;
     }
     const { sequence = 0 } = decodeEnvelope(row.body);
+    told ||= sequence === order.version;
     const consumers = [
       ...(sequence > viewSequence ? ['order-view'] : []),
       ...(sequence === order.version && !notified ? ['notification'] : []),
     ];
     if (consumers.length > 0) owed.push({ row, consumers });
   }
-  return { owed, waiting, expired: unheard && !rows.some((row) => mayTell(row, order.version)) };
+  return { owed, waiting, expired: unheard && !told };
 }
 
 /** Whether a row holds the message of a version: one that cannot be read may. */
