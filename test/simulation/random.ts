@@ -46,8 +46,8 @@ export class Random {
   }
 
   bits80(): bigint {
-    let bits = 0n;
-    for (let i = 0; i < 5; i++) bits = (bits << 16n) | BigInt(this.int(0, 0xffff));
-    return bits;
+    const bits16 = (): number => this.int(0, 0xffff);
+    const high = (bits16() * 0x1_0000 + bits16()) * 0x1_0000 + bits16();
+    return (BigInt(high) << 32n) | BigInt(bits16() * 0x1_0000 + bits16());
   }
 }

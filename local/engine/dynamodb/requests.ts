@@ -69,7 +69,11 @@ export function bind(input: Expressions, absent = ''): Bound {
   const condition = ConditionExpression === undefined ? undefined : parseCondition(ConditionExpression);
   const projection = ProjectionExpression === undefined ? undefined : parseProjection(ProjectionExpression);
   const all: Parsed<unknown>[] = [];
-  for (const parsed of [update, keyCondition, filter, condition, projection]) if (parsed) all.push(parsed);
+  if (update) all.push(update);
+  if (keyCondition) all.push(keyCondition);
+  if (filter) all.push(filter);
+  if (condition) all.push(condition);
+  if (projection) all.push(projection);
   if (all.length === 0) {
     if (ExpressionAttributeNames) throw invalid('ExpressionAttributeNames can only be specified when using expressions');
     if (ExpressionAttributeValues) throw invalid(`ExpressionAttributeValues can only be specified when using expressions${absent}`);

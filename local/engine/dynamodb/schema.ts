@@ -154,9 +154,14 @@ export function checkIndexKeys({ indexes = [] }: TableSchema, item: Item, ofUpda
   }
 }
 
-/** What an index shows of an item. */
-export const shownBy = (table: TableSchema, index: IndexSchema, item: Item): Item =>
-  index.projection === 'ALL' ? item : pick(item, namesShown(table, index));
+/** What an index shows of an item that is in it. */
+export function shownBy(table: TableSchema, index: IndexSchema, item: Item): Item {
+  if (index.projection === 'ALL') return item;
+  const names = namesShown(table, index);
+  // It has all keys: with no more attributes than that it is shown whole, as what was taken from the index before.
+  if (index.projection === 'KEYS_ONLY' && Object.keys(item).length === names.length) return item;
+  return pick(item, names);
+}
 
 const shownNames = new WeakMap<IndexSchema, readonly string[]>();
 

@@ -3,8 +3,7 @@ import type { Message } from './message.ts';
 import type { Queue } from './queue.ts';
 
 /** What a receiver gets to delete a message with: it names the message, and which of its receives this was. */
-export const receiptOf = ({ arn }: Queue, { id, receives }: Message): string =>
-  Buffer.from(`${arn}\n${id}\n${receives}`).toString('base64');
+export const receiptOf = ({ arn }: Queue, { id, receives }: Message): string => btoa(`${arn}\n${id}\n${receives}`);
 
 /** @returns the id of the message that a receipt was given for, by this queue @throws AwsError when it was not */
 export function messageIdOf(queue: Queue, receipt: string): string {

@@ -48,9 +48,8 @@ export function callOf(command: object): Call & { readonly typed: boolean } {
   const { input } = command as { input: Input };
   const operation = documentCommands[name];
   if (operation !== undefined) {
-    for (const written of input.TransactItems?.map((item) => Object.values(item)[0]!) ?? [input]) {
-      for (const values of [written.Item, written.Key, written.ExpressionAttributeValues]) if (values) checkSendable(values);
-    }
+    if (input.TransactItems) for (const item of input.TransactItems) checkValues(Object.values(item)[0]!);
+    else checkValues(input);
     return { operation, input, typed: false };
   }
   if (!itemCommands.has(name)) throw new Error(`the in-memory database does not know ${name}`);
@@ -59,6 +58,12 @@ export function callOf(command: object): Call & { readonly typed: boolean } {
     if (input[field]) Object.assign(plain, { [field]: readItem(input[field]) });
   }
   return { operation: name.replace('Command', ''), input: plain, typed: true };
+}
+
+function checkValues({ Item: item, Key: key, ExpressionAttributeValues: values }: WriteInput): void {
+  if (item) checkSendable(item);
+  if (key) checkSendable(key);
+  if (values) checkSendable(values);
 }
 
 /**

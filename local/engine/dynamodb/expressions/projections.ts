@@ -1,5 +1,5 @@
 import { isMap, type Item, type Value } from '../values.ts';
-import { checkApart, resolved, type Bindings } from './bindings.ts';
+import { checkApart, nameOf, resolved, type Bindings } from './bindings.ts';
 import type { Path } from './syntax.ts';
 
 export const checkProjection = (paths: readonly Path[], bindings: Bindings): void => checkApart('ProjectionExpression', paths, bindings);
@@ -9,6 +9,7 @@ type Wanted = 'all' | Map<string | number, Wanted>;
 
 /** What of an item lies at some paths. A list keeps the order of what is left of it. */
 export function projected(item: Item, paths: readonly Path[], bindings: Bindings): Item {
+  if (paths.every((path) => path.length === 1)) return attributesAt(item, paths, bindings);
   const wanted = new Map<string | number, Wanted>();
   for (const path of paths) {
     let at = wanted;
@@ -21,6 +22,16 @@ export function projected(item: Item, paths: readonly Path[], bindings: Bindings
     at.set(steps.at(-1)!, 'all');
   }
   return (partOf(item, wanted) ?? {}) as Item;
+}
+
+/** Where all paths are names of attributes, as most are. */
+function attributesAt(item: Item, paths: readonly Path[], bindings: Bindings): Item {
+  const parts: Record<string, Value> = {};
+  for (const [first] of paths) {
+    const name = nameOf(first as string, bindings);
+    if (Object.hasOwn(item, name)) parts[name] = item[name]!;
+  }
+  return parts;
 }
 
 function partOf(value: Value, wanted: Wanted): Value | undefined {
