@@ -54,7 +54,8 @@ export async function synthesize(
 /** @throws Error that the app threw, such as for a context that is wrong */
 async function runSynth(workerData: SynthData): Promise<void> {
   const cache = getCompileCacheDir();
-  const env = cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache };
+  // Esbuild runs and ends for each bundle: a service of its own would outlive the thread as a zombie.
+  const env = { ...process.env, ESBUILD_WORKER_THREADS: '0', ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }) };
   await once(new Worker(join(import.meta.dirname, 'synth.ts'), { workerData, env }), 'exit');
 }
 

@@ -7,7 +7,7 @@ import { parentOf } from './processes.ts';
 /** The command: starts, says so, and stops on the first signal. */
 export async function main(args: readonly string[]): Promise<void> {
   const startedAt = performance.now();
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const print = linePrinter();
   try {
     const options = parseOptions(args, process.env);
     if (options === 'help') return print(usage);
@@ -34,6 +34,21 @@ export async function main(args: readonly string[]): Promise<void> {
     process.stderr.write(error instanceof StartProblem ? `\n${error.message}\n\n` : `${(error as Error).stack}\n`);
     process.exit(1);
   }
+}
+
+/** Lines of one turn of the event loop are written together: under load there are hundreds a second. */
+function linePrinter(): (line: string) => void {
+  let lines: string[] = [];
+  const write = (): void => {
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    lines = [];
+  };
+  process.on('exit', () => {
+    if (lines.length > 0) write();
+  });
+  return (line) => {
+    if (lines.push(line) === 1) setImmediate(write);
+  };
 }
 
 /** The system closes the other end of a pipe with the process that held it, however it died. */

@@ -10,7 +10,7 @@ import { namedEndpoint } from './emulators/named.ts';
 import { EmbeddedAws } from './engine/embedded.ts';
 import { Iam } from './iam.ts';
 import { FaultBoard } from './faults.ts';
-import type { EnvironmentHooks, LocalFunction } from './functions/environment.ts';
+import type { EnvironmentHooks } from './functions/environment.ts';
 import { FunctionPool } from './functions/pool.ts';
 import { inProcesses } from './functions/process-sandbox.ts';
 import { functionValues, resolveFunctions } from './functions/resolve.ts';
@@ -42,8 +42,6 @@ export interface LocalRuntime {
 }
 
 const trimEveryMs = 60_000;
-/** By how much a thread yields to those for which people wait. */
-const unhurried = 0;
 
 /**
  * Runs the synthesized assembly: what the template does not connect or permit does not work here either.
@@ -87,16 +85,18 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const metrics = new MetricCollector();
     const inits = new Map<string, number[]>();
     const behindHttp = integrationsOf(assembly, values);
-    // People wait for what is behind HTTP; what queues feed has time.
-    const priority = ({ arn }: LocalFunction): number => ([...behindHttp.values()].includes(arn) ? 0 : unhurried);
-    const start =
-      options.isolation === 'process' ? inProcesses(processes, aws.url) : inThreads({ calls, awsEndpoint: aws.url, priority, onProblem });
+    const start = options.isolation === 'process' ? inProcesses(processes, aws.url) : inThreads({ calls, awsEndpoint: aws.url, onProblem });
     const hooks: EnvironmentHooks = {
       onLine: logReader(print, metrics, options.verbose),
       onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
       variables: (name) => faults.variables(name),
     };
-    const pools = new Map(resolveFunctions(assembly, values, identities).map((fn) => [fn.logicalId, new FunctionPool(fn, start, hooks)]));
+    const pools = new Map(
+      resolveFunctions(assembly, values, identities, new Set(behindHttp.values())).map((fn) => [
+        fn.logicalId,
+        new FunctionPool(fn, start, hooks),
+      ]),
+    );
     stops.push(() => [...pools.values()].forEach((pool) => pool.stop()));
     const iam = new Iam(assembly.template, values, new Map([...pools].map(([logicalId, { fn }]) => [logicalId, fn.name])));
     calls.iam = iam;

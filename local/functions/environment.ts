@@ -16,6 +16,8 @@ export interface LocalFunction {
   readonly variables: Readonly<Record<string, string>>;
   /** Access key id that names this function to the AWS server. */
   readonly identity: string;
+  /** How much it yields to the rest of the machine, as the operating system counts it: 0 to 19. */
+  readonly priority: number;
   /** With which it signs. */
   readonly secret: string;
 }

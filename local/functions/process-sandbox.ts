@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Processes } from '../processes.ts';
@@ -12,6 +13,7 @@ export function inProcesses(processes: Processes, awsEndpoint: string): StartSan
       // V8's heap is most of what a function uses; the rest of its memory is the process's own.
       execArgv: [`--max-old-space-size=${fn.memoryMb}`, '--disable-warning=ExperimentalWarning'],
     });
+    yieldTo(child.pid, fn.priority);
     let errors = '';
     let ended = false;
     const end = (why: string): void => {
@@ -42,6 +44,14 @@ export function inProcesses(processes: Processes, awsEndpoint: string): StartSan
       kill: () => void child.kill('SIGKILL'),
     };
   };
+}
+
+function yieldTo(pid: number | undefined, priority: number): void {
+  try {
+    if (pid !== undefined) setPriority(pid, priority);
+  } catch {
+    // It has ended already, which is told elsewhere.
+  }
 }
 
 function whyItEnded(errors: string, code: number | null, signal: NodeJS.Signals | null): string {

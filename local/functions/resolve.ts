@@ -22,25 +22,39 @@ export function functionValues(assembly: Assembly): Map<string, ResourceValues> 
   );
 }
 
-/** The template's functions with code, environment and limits resolved. */
-export function resolveFunctions(assembly: Assembly, values: ReadonlyMap<string, ResourceValues>, identities: Identities): LocalFunction[] {
+/** By how much a function yields that nobody waits for. AWS has a machine for each; here they share a few cores. */
+const unhurried = 10;
+
+/**
+ * The template's functions with code, environment and limits resolved.
+ *
+ * @param behindHttp ARNs of those that answer requests: people wait for them
+ */
+export function resolveFunctions(
+  assembly: Assembly,
+  values: ReadonlyMap<string, ResourceValues>,
+  identities: Identities,
+  behindHttp: ReadonlySet<string>,
+): LocalFunction[] {
   return resourcesOf(assembly.template, 'AWS::Lambda::Function').map(([logicalId, raw]) => {
     const properties = raw as unknown as FunctionProperties;
     const key = String(resolveValue(properties.Code.S3Key, assembly.template, values));
     const code = assembly.assets.get(key);
     if (code === undefined) throw new StartProblem(`function ${logicalId}: its code ${key} is not among the assembly's assets`);
     const variables = resolveValue(properties.Environment?.Variables ?? {}, assembly.template, values) as Record<string, string>;
+    const arn = values.get(logicalId)!.attributes['Arn']!;
     const identity = `LOCAL${logicalId.toUpperCase()}`;
     return {
       name: variables['POWERTOOLS_SERVICE_NAME'] ?? logicalId,
       logicalId,
-      arn: values.get(logicalId)!.attributes['Arn']!,
+      arn,
       code,
       handler: properties.Handler,
       memoryMb: properties.MemorySize ?? 128,
       timeoutSeconds: properties.Timeout ?? 3,
       variables,
       identity,
+      priority: behindHttp.has(arn) ? 0 : unhurried,
       secret: identities.secretOfFunction(identity),
     };
   });

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { askedOf, serviceOf } from '../aws/call.ts';
 import type { AwsCalls } from '../aws/calls.ts';
-import type { LocalFunction } from './environment.ts';
 import type { FromThread, ThreadData, ToThread } from './protocol.ts';
 import { exited, outOfMemory, variablesOf, type StartSandbox } from './sandbox.ts';
 
@@ -10,8 +9,6 @@ export interface Threads {
   readonly calls: AwsCalls;
   /** What functions take for AWS; a call to it leaves a thread as a message. */
   readonly awsEndpoint: string;
-  /** How much a function yields to others, as the operating system counts it. */
-  readonly priority: (fn: LocalFunction) => number;
   readonly onProblem: (what: string) => void;
 }
 
@@ -22,9 +19,9 @@ const youngGenerationMb = 8;
  * A thread of this process for every environment, with variables, output and a memory limit of its own. Its AWS calls come as messages,
  * so the thread itself is the function's identity: nothing is signed anew or checked.
  */
-export function inThreads({ calls, awsEndpoint, priority, onProblem }: Threads): StartSandbox {
+export function inThreads({ calls, awsEndpoint, onProblem }: Threads): StartSandbox {
   return (fn, { onMessage, onLine, onEnd }) => {
-    const data: ThreadData = { awsEndpoint, priority: priority(fn) };
+    const data: ThreadData = { awsEndpoint, priority: fn.priority };
     const worker = new Worker(join(import.meta.dirname, 'inside/thread.ts'), {
       name: fn.name,
       env: variablesOf(fn, awsEndpoint),

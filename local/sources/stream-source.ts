@@ -35,11 +35,14 @@ export interface StreamSourceOptions {
 }
 
 const longestBackoffMs = 10_000;
+/** Records that take longer are a backlog. */
+const longMs = 250;
 
 /** Feeds a function from a stream as Lambda does: in order per partition key, with filters, bisect, bounded retries and an on-failure queue. */
 export class StreamSource {
   readonly #options: StreamSourceOptions;
   readonly #reader: StreamReader;
+  #lastTookMs = 0;
 
   constructor(options: StreamSourceOptions) {
     const { call, streamArn, onRecords, position, onPosition, onProblem, faults, pool } = options;
@@ -64,8 +67,9 @@ export class StreamSource {
   async #dispatch(records: readonly StreamRecord[], shardId: string): Promise<void> {
     const { filters, parallelizationFactor, batchSize, partitionKey, pool } = this.#options;
     const wanted = filters.length === 0 ? records : records.filter((record) => filters.some((filter) => matches(filter, record)));
-    // One more than there are environments: if it waits for long, the function gets another one.
-    const width = Math.min(parallelizationFactor, pool.size + 1);
+    // As many as there are environments: fuller batches cost less. One more when the last ones took long: if it waits, the function gets another environment.
+    const width = Math.min(parallelizationFactor, pool.size + (this.#lastTookMs > longMs ? 1 : 0));
+    const startedAt = performance.now();
     const lanes = Array.from({ length: width }, (): StreamRecord[] => []);
     for (const record of wanted) lanes[laneOf(record.dynamodb.Keys[partitionKey], width)]!.push(record);
     await Promise.all(
@@ -73,6 +77,7 @@ export class StreamSource {
         for (let start = 0; start < lane.length; start += batchSize) await this.#deliver(lane.slice(start, start + batchSize), shardId, 0);
       }),
     );
+    this.#lastTookMs = performance.now() - startedAt;
   }
 
   /** Invokes until the batch is done or given up. */

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalFunction } from '../../local/functions/environment.ts';
@@ -23,7 +24,6 @@ const sandboxes: Readonly<Record<'thread' | 'process', () => StartSandbox>> = {
     inThreads({
       calls: new AwsCalls({ dynamoDb: noService, sqs: noService, faults: new FaultBoard({}) }),
       awsEndpoint,
-      priority: () => 0,
       onProblem: (what) => lines.push(what),
     }),
 };
@@ -49,6 +49,7 @@ function bundle(code: string): string {
 
 const behaviours = `
 import { existsSync } from 'node:fs';
+import { getPriority } from 'node:os';
 let count = 0;
 let ticks = 0;
 setInterval(() => ticks++, 5);
@@ -62,6 +63,7 @@ export const handler = async (event, context) => {
     case 'busy': for (;;);
     case 'reject': void Promise.reject(new Error('nobody caught it')); return new Promise(() => {});
     case 'wait': return new Promise((resolve) => setInterval(() => existsSync(event.file) && resolve('waited'), 5));
+    case 'priority': return getPriority();
     case 'log': console.log('a line'); return 'said';
     case 'ticks': return ticks;
     default: return { count, env: process.env, remaining: context.getRemainingTimeInMillis(), id: context.awsRequestId };
@@ -81,6 +83,7 @@ function poolIn(start: StartSandbox, changes: Partial<LocalFunction> = {}): Func
     timeoutSeconds: 10,
     variables: { GREETING: 'hello' },
     identity: 'LOCALSUBJECT',
+    priority: 0,
     secret: 'secret',
     ...changes,
   };
@@ -189,6 +192,14 @@ describe.each(['thread', 'process'] as const)('an execution environment that is 
     writeFileSync(file, '');
     expect(await Promise.all(invocations)).toEqual(Array.from({ length: 9 }, () => ({ ok: true, payload: 'waited' })));
     expect(subject.invocations).toBe(9);
+  });
+
+  // Elsewhere a thread has no priority of its own.
+  it.runIf(isolation === 'process' || process.platform === 'linux')('yields as much as it is told, alone', async () => {
+    const before = getPriority();
+    const subject = pool({ priority: 7 });
+    expect(await subject.invoke({ do: 'priority' })).toMatchObject({ payload: 7 });
+    expect(getPriority()).toBe(before);
   });
 
   it('is the only one where invocations are short', async () => {

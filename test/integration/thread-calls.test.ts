@@ -59,7 +59,7 @@ function setUp() {
   const problems: string[] = [];
   const calls = new AwsCalls({ dynamoDb, sqs, faults: new FaultBoard({}) });
   const awsEndpoint = 'http://127.0.0.1:1';
-  const start = inThreads({ calls, awsEndpoint, priority: () => 0, onProblem: (what) => problems.push(what) });
+  const start = inThreads({ calls, awsEndpoint, onProblem: (what) => problems.push(what) });
   const fn = {
     name: 'subject',
     logicalId: 'Subject',
@@ -70,6 +70,7 @@ function setUp() {
     timeoutSeconds: 30,
     variables: {},
     identity: 'LOCALSUBJECT',
+    priority: 0,
     secret: 'secret',
   };
   const pool = new FunctionPool(fn, start, { onLine: () => undefined, onInit: () => undefined, variables: () => ({}) });
