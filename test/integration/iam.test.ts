@@ -6,7 +6,8 @@ import { Identities } from '../../local/identities.ts';
 import { runningSystem } from '../support/running-system.ts';
 import { eventually, itemsOf, settled } from '../support/system.ts';
 
-const system = runningSystem();
+// Functions sign their calls only where they are processes; policies hold in both.
+const system = runningSystem({ isolation: 'process' });
 const faults = (to: unknown) => system.api.send('PUT', '/_local/faults', to);
 const run = (name: string) => system.api.send('POST', `/_local/functions/${name}`, {});
 const place = async (token = 'tok_ok', postalCode = '1000001'): Promise<string> => {
