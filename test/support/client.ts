@@ -3,6 +3,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import type { OutgoingRequest } from '../../client/http.ts';
 import { OrderSagaClient } from '../../client/order-saga.ts';
 import { Sha256 } from '../../lambdas/kit/sha256.ts';
+import { toSign } from '../../load/signed.ts';
 import { undocumented } from './document.ts';
 
 export interface Answer {
@@ -45,20 +46,8 @@ export function signWith(
   { region = 'us-east-1', service = 'execute-api', signingDate = new Date(), leaveOut = [] as readonly string[] } = {},
 ): Authorize {
   const signer = new SignatureV4({ service, region, sha256: Sha256, credentials });
-  return async ({ method, url, headers, body }) => {
-    const signed = await signer.sign(
-      {
-        method,
-        protocol: url.protocol,
-        hostname: url.hostname,
-        ...(url.port === '' ? {} : { port: Number(url.port) }),
-        path: url.pathname,
-        query: Object.fromEntries(url.searchParams),
-        headers: { ...headers, host: url.host },
-        ...(body === undefined ? {} : { body }),
-      },
-      { signingDate, unsignableHeaders: new Set(leaveOut) },
-    );
+  return async (request) => {
+    const signed = await signer.sign(toSign(request), { signingDate, unsignableHeaders: new Set(leaveOut) });
     return signed.headers;
   };
 }
