@@ -67,8 +67,6 @@ export class FunctionPool {
     } finally {
       this.#busy.delete(environment);
       this.#offer(environment);
-      clearTimeout(this.#reclaiming);
-      this.#reclaiming = setTimeout(() => this.#reclaim(), idleMs).unref();
     }
   }
 
@@ -108,6 +106,8 @@ export class FunctionPool {
       next(given);
     } else if (usable) {
       this.#idle.push(environment);
+      clearTimeout(this.#reclaiming);
+      this.#reclaiming = setTimeout(() => this.#reclaim(), idleMs).unref();
       for (const wake of this.#watching.splice(0)) wake();
     }
   }

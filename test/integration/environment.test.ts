@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { LocalFunction } from '../../local/functions/environment.ts';
 import { AwsCalls } from '../../local/aws/calls.ts';
 import { FaultBoard } from '../../local/faults.ts';
@@ -208,6 +208,25 @@ describe.each(['thread', 'process'] as const)('an execution environment that is 
     const results = await Promise.all(Array.from({ length: 9 }, () => subject.invoke({})));
     expect(results.every(({ ok }) => ok)).toBe(true);
     expect(subject.size).toBe(1);
+  });
+
+  it('is the only one again when the backlog is gone', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const subject = pool();
+    const file = join(folder, `go-${bundles}`);
+    const invocations = Array.from({ length: 3 }, () => subject.invoke({ do: 'wait', file }));
+    vi.advanceTimersByTime(250);
+    expect(subject.size).toBe(2);
+    writeFileSync(file, '');
+    await Promise.all(invocations);
+    expect(subject.size).toBe(2);
+    // The second may still be starting.
+    while (subject.size > 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      vi.advanceTimersByTime(20_000);
+    }
+    expect(await subject.invoke({ do: 'log' })).toEqual({ ok: true, payload: 'said' });
   });
 
   it('forwards what the function prints', async () => {
