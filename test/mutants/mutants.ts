@@ -18,6 +18,7 @@ const stack = 'test/infra/stack.test.ts';
 const local = 'test/unit/local.test.ts';
 const gateway = 'test/unit/local/gateway.test.ts';
 const proxy = 'test/unit/local/aws-server.test.ts';
+const iamGate = 'test/unit/local/authorizers.test.ts';
 const signatures = 'test/unit/local/signature.test.ts';
 
 const mutant = (what: string, file: string, find: string, replace: string, ...tests: string[]): Mutant => ({
@@ -184,7 +185,7 @@ export const mutants: readonly Mutant[] = [
     'if (!verifier) return [id, () => Promise.resolve({ context: undefined })];\n      if (!verifier)',
     local,
   ),
-  mutant('an unknown key may sign', authorizers, 'if (!secret) return forbidden;', 'if (!secret) return { context: undefined };', access),
+  mutant('an unknown key may sign', authorizers, 'if (!secret) return forbidden;', 'if (!secret) return { context: undefined };', iamGate),
   mutant(
     'no signature is needed',
     authorizers,
