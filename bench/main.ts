@@ -176,7 +176,7 @@ ${markdownTable(['what', 'arithmetic', '$'], [...cost.map((line) => [line.what, 
 ## Authentication and authorization
 
 Accepting an order on an idle system takes ${access.tokenMs.toFixed(2)} ms with a token demanded and ${access.openMs.toFixed(2)} ms with everyone let in (medians of two runtimes, in turn): ${(access.tokenMs / access.openMs).toFixed(2)} times.
-Checking a function's signature and policies, which is always on, adds ${access.enforcementMs.toFixed(2)} ms to an AWS call; accepting an order makes one.
+Checking a signature and policies adds ${access.enforcementMs.toFixed(2)} ms to an AWS call over HTTP, as with --isolation process; accepting an order makes one.
 Both together: ${(access.tokenMs / (access.openMs - access.enforcementMs)).toFixed(2)} times what it would take without any check.
 
 ## Bundles
