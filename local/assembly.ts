@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { StageName } from '../lambdas/contract/stages.ts';
 import { cacheFolder, projectRoot } from '../lib/project.ts';
+import { compileCacheVariable } from './functions/protocol.ts';
 import type { SynthData } from './synth.ts';
 import type { Template } from './template.ts';
 
@@ -53,9 +54,8 @@ export async function synthesize(
 
 /** @throws Error that the app threw, such as for a context that is wrong */
 async function runSynth(workerData: SynthData): Promise<void> {
-  const cache = getCompileCacheDir();
   // Esbuild runs and ends for each bundle: a service of its own would outlive the thread as a zombie.
-  const env = { ...process.env, ESBUILD_WORKER_THREADS: '0', ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }) };
+  const env = { ...process.env, ESBUILD_WORKER_THREADS: '0', [compileCacheVariable]: getCompileCacheDir() ?? '' };
   await once(new Worker(join(import.meta.dirname, 'synth.ts'), { workerData, env }), 'exit');
 }
 

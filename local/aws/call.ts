@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { AwsError } from '../engine/aws-error.ts';
 import { inputOf } from '../engine/protocol.ts';
 
-/** What the proxy reads of a call: names of tables and queues, the parts of a transaction, the entries of a batch. */
+/** What the runtime reads of a call: names of tables and queues, the parts of a transaction, the entries of a batch. */
 const shape = z.looseObject({
   TableName: z.string().nullish(),
   IndexName: z.string().nullish(),
