@@ -34,7 +34,7 @@ export default defineConfig({
           ...patient,
         },
       },
-      { test: { name: 'engine', include: ['test/engine/**/*.test.ts'], pool: 'forks', ...patient } },
+      { test: { name: 'engine', include: ['packages/emulator/test/**/*.test.ts'], pool: 'forks', ...patient } },
       { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], pool: 'forks', ...patient } },
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...systems } },
       { test: { name: 'e2e', ...endToEnd } },

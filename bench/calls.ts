@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { EmbeddedAws } from '../local/engine/embedded.ts';
+import { EmbeddedAws } from '@outbox-saga/emulator/embedded';
 import { localAccount, localRegion } from '../local/template.ts';
 import { median } from './runtime.ts';
 import { busyCustomer, renamer } from './seed.ts';

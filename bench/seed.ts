@@ -1,9 +1,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import { DiskStorage } from '../local/engine/dynamodb/disk.ts';
-import { itemOfText, itemText } from '../local/engine/dynamodb/item-text.ts';
-import { keyOfItem, type TableSchema } from '../local/engine/dynamodb/schema.ts';
-import type { TableStorage } from '../local/engine/dynamodb/storage.ts';
+import { DiskStorage } from '@outbox-saga/emulator/dynamodb/disk';
+import { itemOfText, itemText } from '@outbox-saga/emulator/dynamodb/item-text';
+import { keyOfItem, type TableSchema } from '@outbox-saga/emulator/dynamodb/schema';
+import type { TableStorage } from '@outbox-saga/emulator/dynamodb/storage';
 
 /** Whose orders are multiplied. Every other copy stays this customer's, so that somebody has a long history. */
 export const busyCustomer = 'customer-0';

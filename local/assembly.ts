@@ -21,7 +21,7 @@ export interface Assembly {
 }
 
 /** Everything that a synth reads, below the project's root. node_modules/.package-lock.json is what npm wrote when it installed. */
-const inputs = ['lib', 'lambdas', 'package.json', 'tsconfig.json', 'node_modules/.package-lock.json'];
+const inputs = ['lib', 'lambdas', 'packages', 'package.json', 'tsconfig.json', 'node_modules/.package-lock.json'];
 
 const kept = 8;
 const unusedMs = 10 * 60_000;

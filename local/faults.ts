@@ -1,4 +1,4 @@
-import { AwsError } from './engine/aws-error.ts';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
 import { variablesOf, type FaultName, type Faults, type FaultSettings } from '../lambdas/contract/core/faults.ts';
 
 type RateName = Extract<FaultName, `${string}Rate`>;

@@ -1,6 +1,6 @@
-import type { Caller } from './emulators/call.ts';
-import { AwsError } from './engine/aws-error.ts';
-import { until } from './ports.ts';
+import type { Caller } from '@outbox-saga/emulator/call';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
+import { until } from '@outbox-saga/emulator/ports';
 import { StartProblem } from './problem.ts';
 import { localAccount, localRegion, resourcesOf, resolveValue, type ResourceValues, type Template } from './template.ts';
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { AwsError } from '../engine/aws-error.ts';
-import { inputOf } from '../engine/protocol.ts';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
+import { inputOf } from '@outbox-saga/emulator/protocol';
 
 /** What the runtime reads of a call: names of tables and queues, the parts of a transaction, the entries of a batch. */
 const shape = z.looseObject({

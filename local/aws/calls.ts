@@ -1,6 +1,6 @@
-import type { Caller } from '../emulators/call.ts';
-import { AwsError } from '../engine/aws-error.ts';
-import { answered, refused, type Answered } from '../engine/protocol.ts';
+import type { Caller } from '@outbox-saga/emulator/call';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
+import { answered, refused, type Answered } from '@outbox-saga/emulator/protocol';
 import { faultOf, splitBatch, type FaultBoard } from '../faults.ts';
 import { needsOf, type Iam } from '../iam.ts';
 import type { AwsCall } from './call.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { AwsError } from '../engine/aws-error.ts';
-import { mostBodyBytes } from '../engine/protocol.ts';
-import { bodyOf, startServer, type Refusal, type Timeouts } from '../http-server.ts';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
+import { mostBodyBytes } from '@outbox-saga/emulator/protocol';
+import { bodyOf, startServer, type Refusal, type Timeouts } from '@outbox-saga/emulator/http-server';
 import type { Identities } from '../identities.ts';
 import { accessKeyOf, isSigned } from '../signature.ts';
 import { askedOf, serviceOf, type AwsCall } from './call.ts';

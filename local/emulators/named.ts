@@ -1,6 +1,6 @@
 import { StartProblem } from '../problem.ts';
-import { AwsError } from '../engine/aws-error.ts';
-import { callService } from './call.ts';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
+import { callService } from '@outbox-saga/emulator/call';
 
 /** How long an emulator may take to answer its first call. */
 const patienceMs = 5000;

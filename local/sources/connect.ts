@@ -1,5 +1,5 @@
 import type { Checkpoints } from '../checkpoints.ts';
-import type { Caller } from '../emulators/call.ts';
+import type { Caller } from '@outbox-saga/emulator/call';
 import type { FaultBoard } from '../faults.ts';
 import type { Iam, Need } from '../iam.ts';
 import type { FunctionPool } from '../functions/pool.ts';

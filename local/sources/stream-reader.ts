@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Caller } from '../emulators/call.ts';
-import { AwsError } from '../engine/aws-error.ts';
+import type { Caller } from '@outbox-saga/emulator/call';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
 
 export interface StreamRecord {
   readonly eventID: string;

@@ -1,4 +1,4 @@
-import type { Caller } from '../emulators/call.ts';
+import type { Caller } from '@outbox-saga/emulator/call';
 import type { FaultBoard } from '../faults.ts';
 import type { FunctionPool } from '../functions/pool.ts';
 import { matches } from './filter.ts';

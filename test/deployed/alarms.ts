@@ -4,7 +4,7 @@ import { signWith } from '../support/client.ts';
 import type { Emulator } from './emulator.ts';
 import { randomUUID } from 'node:crypto';
 import { OrderSagaClient } from '../../client/order-saga.ts';
-import { until } from '../../local/ports.ts';
+import { until } from '@outbox-saga/emulator/ports';
 
 interface Template {
   readonly Resources: Record<string, { readonly Type: string; readonly Properties?: Readonly<Record<string, unknown>> }>;

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callService } from '../../local/emulators/call.ts';
+import { callService } from '@outbox-saga/emulator/call';
 
 const root = join(import.meta.dirname, '../..');
 const account = '000000000000';

@@ -8,8 +8,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readArguments } from '../../cli/arguments.ts';
-import { callService } from '../../local/emulators/call.ts';
-import { freePort, until } from '../../local/ports.ts';
+import { callService } from '@outbox-saga/emulator/call';
+import { freePort, until } from '@outbox-saga/emulator/ports';
 import { Processes } from '../../local/processes.ts';
 import { downloadDynamoDbLocal, downloadElasticMq, javaVersion } from './jars.ts';
 

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { auditBooks } from '../support/audit.ts';
-import { spawnRuntime, temporaryFolder } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { spawnRuntime } from '../support/runtime.ts';
 import { eventually, itemsOf, localSystem, settled, unique, type System } from '../support/system.ts';
 
 // The endpoints that the environment names stay up, with their tables, streams and queues; the runtime comes and goes.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { projectRoot } from '../../lib/project.ts';
 import { synthesize } from '../../local/assembly.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 function cacheOfItsOwn(): string {
   const folder = temporaryFolder();

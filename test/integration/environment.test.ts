@@ -10,7 +10,7 @@ import { inProcesses } from '../../local/functions/process-sandbox.ts';
 import type { StartSandbox } from '../../local/functions/sandbox.ts';
 import { inThreads } from '../../local/functions/thread-sandbox.ts';
 import { Processes } from '../../local/processes.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { eventually } from '../support/system.ts';
 
 let folder: string;

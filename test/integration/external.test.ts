@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
-import { callService } from '../../local/emulators/call.ts';
-import { startEngine } from '../support/engine.ts';
-import { startFauxqs } from '../support/fauxqs.ts';
-import { startRuntime, temporaryFolder } from '../support/runtime.ts';
+import { callService } from '@outbox-saga/emulator/call';
+import { startEngine } from '../../packages/emulator/test/support/engine.ts';
+import { startFauxqs } from '../../packages/emulator/test/support/fauxqs.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { startRuntime } from '../support/runtime.ts';
 import { localSystem, settled } from '../support/system.ts';
 
 /** A DynamoDB and an SQS that the runtime did not start. */

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
-import { temporaryFolder } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { eventually } from '../support/system.ts';
 
 const root = join(import.meta.dirname, '../..');

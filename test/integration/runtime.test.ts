@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { auditBooks } from '../support/audit.ts';
-import { spawnRuntime, startRuntime, temporaryFolder, type RunOptions, type StartedRuntime } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { spawnRuntime, startRuntime, type RunOptions, type StartedRuntime } from '../support/runtime.ts';
 import { eventually, localSystem, settled, type System } from '../support/system.ts';
 
 /** Does something once the test has ended: its own, as tests run side by side. */

@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AwsCalls } from '../../local/aws/calls.ts';
-import type { Caller } from '../../local/emulators/call.ts';
-import { AwsError } from '../../local/engine/aws-error.ts';
+import type { Caller } from '@outbox-saga/emulator/call';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
 import { FaultBoard } from '../../local/faults.ts';
 import { FunctionPool } from '../../local/functions/pool.ts';
 import { inThreads } from '../../local/functions/thread-sandbox.ts';
 import { projectRoot } from '../../lib/project.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -38,7 +38,7 @@ const authorizers = 'local/gateway/authorizers.ts';
 const signature = 'local/signature.ts';
 const asksWho = 'callers: callersOf(environment),';
 const asksNobody = "callers: { proof: 'none' },";
-const guard = 'local/http-server.ts';
+const guard = 'packages/emulator/src/http-server.ts';
 
 /** Every check that keeps somebody from where they don't belong, on AWS and on a laptop. */
 export const mutants: readonly Mutant[] = [

@@ -13,7 +13,7 @@ import { start, type Cloud, type Environment, type Site } from './cloud.ts';
 import { awaitedAt } from './coverage.ts';
 import { stageDurations } from './environments.ts';
 import type { Change } from './memory/database.ts';
-import type { Message } from '../../local/engine/sqs/message.ts';
+import type { Message } from '@outbox-saga/emulator/sqs/message';
 import type { QueueInput } from './memory/ports.ts';
 import { originalOf } from './versions.ts';
 import type { Workload } from './workload.ts';

@@ -6,7 +6,7 @@ import type { Cloud } from './cloud.ts';
 import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
 import { profileOf, type Profile, type TimedFault } from './faults.ts';
 import type { Change } from './memory/database.ts';
-import type { Message } from '../../local/engine/sqs/message.ts';
+import type { Message } from '@outbox-saga/emulator/sqs/message';
 import { outageModes } from './outages.ts';
 import type { People } from './people.ts';
 import type { QueueSource, StreamSource } from './sources.ts';

@@ -10,7 +10,7 @@ import { consumers } from './environments.ts';
 import { Faults, noFaults, planFaults, profileOf, type FaultPlan } from './faults.ts';
 import { setGlobalWorld } from './globals.ts';
 import type { Change, Input } from './memory/database.ts';
-import type { Message } from '../../local/engine/sqs/message.ts';
+import type { Message } from '@outbox-saga/emulator/sqs/message';
 import { People } from './people.ts';
 import { QueueSource, StreamSource } from './sources.ts';
 import { planWorkload, type Workload } from './workload.ts';

@@ -2,10 +2,10 @@ import type { SQSBatchResponse } from 'aws-lambda';
 import { shardOf } from '../../lambdas/contract/core/tables.ts';
 import type { Cloud } from './cloud.ts';
 import { queueUrl, type SimulatedFunction } from './environments.ts';
-import type { Item as EngineItem } from '../../local/engine/dynamodb/values.ts';
+import type { Item as EngineItem } from '@outbox-saga/emulator/dynamodb/values';
 import type { Change, Item } from './memory/database.ts';
-import { writeItem } from '../../local/engine/dynamodb/wire.ts';
-import type { Message } from '../../local/engine/sqs/message.ts';
+import { writeItem } from '@outbox-saga/emulator/dynamodb/wire';
+import type { Message } from '@outbox-saga/emulator/sqs/message';
 import { asNewCodeReads } from './versions.ts';
 
 export interface SourceObserver {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { auditBooks, auditEchoes, auditQueues, type StoredOrder } from '../support/audit.ts';
-import { spawnRuntime, temporaryFolder, type StartedRuntime } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { spawnRuntime, type StartedRuntime } from '../support/runtime.ts';
 import { itemsOf, localSystem, type System } from '../support/system.ts';
 import { Random } from '../simulation/random.ts';
 

@@ -5,7 +5,8 @@ import { ReceiveMessageCommand, SendMessageCommand, type Message } from '@aws-sd
 import { expect, it } from 'vitest';
 import { readDeadLetters, type DeadLetter } from '../../lambdas/contract/core/dead-letters.ts';
 import { auditBooks, auditEchoes } from '../support/audit.ts';
-import { startRuntime, temporaryFolder, type StartedRuntime } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
 import { itemsOf, localSystem, type System } from '../support/system.ts';
 
 const short = process.env['STORM'] === 'short';

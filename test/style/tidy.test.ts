@@ -8,7 +8,7 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .split('\n')
   .filter((file) => file !== '' && existsSync(join(root, file)));
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
-const sources = files.filter((file) => file.endsWith('.ts') && !file.startsWith('test/'));
+const sources = files.filter((file) => file.endsWith('.ts') && !/(^|\/)test\//.test(file));
 
 /** The rooms of lambdas/: everything that is neither contract nor kit. */
 const roomOf = (file: string): string | undefined => {
@@ -20,28 +20,34 @@ const layerOf = (file: string): string => {
   if (file.startsWith('lambdas/contract/')) return 'contract';
   if (file.startsWith('lambdas/kit/')) return 'kit';
   if (file.startsWith('lambdas/')) return 'room';
+  if (file.startsWith('packages/')) return file.split('/')[1]!;
   return file.split('/')[0]!;
 };
 
 /** What each layer may import. Nothing imports a room but its own files; the machinery never sees orders. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
+  emulator: ['emulator'],
+  testing: ['testing'],
   core: ['core'],
   contract: ['core', 'contract'],
   kit: ['core', 'kit'],
   room: ['core', 'contract', 'kit', 'room'],
   lib: ['core', 'contract', 'lib'],
-  local: ['cli', 'core', 'contract', 'kit', 'lib', 'local'],
+  local: ['emulator', 'cli', 'core', 'contract', 'kit', 'lib', 'local'],
   cli: ['cli'],
   ops: ['core', 'contract', 'kit', 'ops'],
   bin: ['cli', 'core', 'contract', 'lib', 'local', 'ops', 'bin'],
   client: ['cli', 'core', 'contract', 'client'],
   load: ['cli', 'contract', 'kit', 'client', 'local', 'load'],
-  bench: ['cli', 'core', 'contract', 'client', 'lib', 'local', 'load', 'bench'],
+  bench: ['emulator', 'cli', 'core', 'contract', 'client', 'lib', 'local', 'load', 'bench'],
   demo: ['cli', 'client', 'ops', 'demo'],
 };
 
+/** The files of this repository that a file imports: beside it, or from a package. */
 function importsOf(file: string): string[] {
-  return [...read(file).matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, path]) => normalize(join(dirname(file), path!)));
+  return [...read(file).matchAll(/(?:from|import\()\s*'(\.|@outbox-saga\/)([^']+)'/g)].map(([, start, rest]) =>
+    start === '.' ? normalize(join(dirname(file), `.${rest}`)) : `packages/${rest!.replace('/', '/src/')}.ts`,
+  );
 }
 
 describe('imports', () => {
@@ -49,6 +55,7 @@ describe('imports', () => {
     for (const imported of importsOf(file)) {
       expect(allowed[layerOf(file)], `${layerOf(file)} is a known layer`).toBeDefined();
       expect(allowed[layerOf(file)], `${file} imports ${imported}`).toContain(layerOf(imported));
+      if (imported.startsWith('packages/')) expect(existsSync(join(root, imported)), `${file} imports ${imported}`).toBe(true);
       if (roomOf(file)) expect([undefined, roomOf(file)], `${file} imports another room: ${imported}`).toContain(roomOf(imported));
     }
   });
@@ -134,6 +141,8 @@ describe('dependencies', () => {
     readonly integrity?: string;
     readonly resolved?: string;
     readonly inBundle?: boolean;
+    /** A package of this repository, in its place among the installed ones. */
+    readonly link?: boolean;
     readonly hasInstallScript?: boolean;
     readonly dev?: boolean;
     readonly devOptional?: boolean;
@@ -142,22 +151,22 @@ describe('dependencies', () => {
     readonly license?: string;
   }
   const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
+  /** What the registry brings: neither the repository itself nor its own packages. */
+  const installed = Object.entries(packages).filter(([path, { link }]) => path.includes('node_modules/') && !link);
   const nameOf = (path: string): string => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
   it('run install scripts only where it was allowed', () => {
-    const scripted = Object.entries(packages).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [nameOf(path)] : []));
+    const scripted = installed.flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [nameOf(path)] : []));
     expect(scripted.toSorted()).toEqual(Object.keys(manifest['allowScripts']!).toSorted());
   });
 
   it('of the functions have licences that a shop can live with, and all are listed', async () => {
-    const listed = Object.entries(packages)
-      .filter(([path]) => path !== '')
-      .map(([path, { version, license = 'none', dev, devOptional, optional }]) => ({
-        name: nameOf(path),
-        version,
-        license,
-        shipped: !dev && !devOptional && !optional,
-      }));
+    const listed = installed.map(([path, { version, license = 'none', dev, devOptional, optional }]) => ({
+      name: nameOf(path),
+      version,
+      license,
+      shipped: !dev && !devOptional && !optional,
+    }));
     const shipped = listed.filter((entry) => entry.shipped);
     expect(shipped.length).toBeGreaterThan(20);
     const permissive = new Set(['MIT', 'MIT-0', 'Apache-2.0', 'ISC', '0BSD', 'BSD-3-Clause']);
@@ -185,8 +194,8 @@ ${rows(listed.filter((entry) => !entry.shipped))}
   });
 
   it('come from the registry, with their integrity, and name no host', () => {
-    for (const [name, entry] of Object.entries(packages)) {
-      if (name === '' || entry.inBundle) continue;
+    for (const [name, entry] of installed) {
+      if (entry.inBundle) continue;
       expect({ name, integrity: entry.integrity?.slice(0, 7) }).toEqual({ name, integrity: 'sha512-' });
       expect(entry.resolved, name).toBeUndefined();
     }

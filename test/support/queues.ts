@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { memoryOnly } from '../../local/engine/sqs/storage.ts';
+import { memoryOnly } from '@outbox-saga/emulator/sqs/storage';
 import { queuePort } from '../simulation/memory/ports.ts';
-import { openEngine } from './sqs.ts';
-import { startEngine } from './engine.ts';
+import { openEngine } from '../../packages/emulator/test/support/sqs.ts';
+import { startEngine } from '../../packages/emulator/test/support/engine.ts';
 
 /** Queues for contract tests: of the embedded emulator, of an SQS that TEST_SQS_ENDPOINT names, or of the simulation's memory. */
 export interface TestQueues {

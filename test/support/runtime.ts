@@ -1,15 +1,8 @@
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import type { LocalOptions } from '../../local/options.ts';
 import { spawnRuntime as spawnIn, type SpawnedRuntime, type SpawnOptions, type StartedRuntime } from '../../local/spawn.ts';
 
 export type { StartedRuntime };
-
-/** A folder of its own, in memory where the machine has such a place: tests need no durability beyond a killed process. */
-export function temporaryFolder(): string {
-  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'order-saga-'));
-}
 
 export interface RunOptions extends Partial<SpawnOptions> {
   /** What functions run in. Default: the runtime's own. */

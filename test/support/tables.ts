@@ -6,7 +6,7 @@ import type { TableDefinition } from '../../lambdas/contract/core/tables.ts';
 import { tables, type TableName } from '../../lambdas/contract/tables.ts';
 import { MemoryDatabase } from '../simulation/memory/database.ts';
 import { databasePorts } from '../simulation/memory/ports.ts';
-import { startEngine } from './engine.ts';
+import { startEngine } from '../../packages/emulator/test/support/engine.ts';
 
 type Item = Record<string, unknown>;
 

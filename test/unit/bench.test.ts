@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { besideFigures } from '../../bench/beside.ts';
 import { highestMemoryMb, parsePs, parseStat, treeUse } from '../../bench/processes.ts';
@@ -24,7 +24,7 @@ describe('what processes have used', { timeout: 60_000 }, () => {
   });
 
   it('counts children and their children, and those that have ended', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'order-saga-bench-'));
+    const folder = temporaryFolder();
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     // Each keeps 64 MB and works for 200 ms of processor time; the first forks the second, whose command line names nothing of the first.
     const program = join(folder, 'one.mjs');
@@ -57,19 +57,41 @@ describe('what processes have used', { timeout: 60_000 }, () => {
   });
 
   it('is looked at while something is done, for the most of it', async () => {
-    const before = treeUse(process.pid).residentMb;
-    let held: Buffer | undefined;
-    const { result, highestMb } = await highestMemoryMb(process.pid, async () => {
-      held = Buffer.alloc(256 * 2 ** 20, 1);
+    const folder = temporaryFolder();
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    // A process of its own: what other tests free in this one must not count. It keeps 256 MB from one message to the next.
+    const program = join(folder, 'holder.mjs');
+    writeFileSync(
+      program,
+      `process.on('message', (message) => {
+         globalThis.held = message === 'hold' ? Buffer.alloc(256 * 2 ** 20, 1) : undefined;
+         if (message === 'drop') globalThis.gc();
+         process.send(message);
+       });
+       process.once('disconnect', () => process.exit());
+       process.send('ready');`,
+    );
+    const child = fork(program, { execArgv: ['--expose-gc'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const says = (): Promise<unknown> => new Promise((resolve) => child.once('message', resolve));
+    const tell = async (message: string): Promise<void> => {
+      const told = says();
+      child.send(message);
+      expect(await told).toBe(message);
+    };
+    expect(await says()).toBe('ready');
+    const { residentMb: before } = treeUse(child.pid!);
+    const { result, highestMb } = await highestMemoryMb(child.pid!, async () => {
+      await tell('hold');
       const look = vi.fn();
       const timer = setInterval(look, 50);
       await vi.waitFor(() => expect(look.mock.calls.length).toBeGreaterThan(8), { timeout: 30_000 });
       clearInterval(timer);
-      return held.length;
+      await tell('drop');
+      return 'done';
     });
-    expect(result).toBe(256 * 2 ** 20);
+    expect(result).toBe('done');
     expect(highestMb).toBeGreaterThan(before + 200);
-    held = undefined;
   });
 });
 
@@ -86,7 +108,7 @@ describe('another release', () => {
   });
 
   it('is refused where there is none, or where nothing was installed', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'order-saga-release-'));
+    const folder = temporaryFolder();
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     expect(() => releaseIn(folder)).toThrow(
       expect.objectContaining({ name: 'UsageProblem', message: expect.stringContaining('is no checkout') as string }),
@@ -97,7 +119,7 @@ describe('another release', () => {
   });
 
   it('that is older says so by its help', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'order-saga-release-'));
+    const folder = temporaryFolder();
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     for (const name of ['bin', 'node_modules/node/bin']) mkdirSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"version":"0.1.0"}');

@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { bundleFile, bundleFunctions, bundleMapFile } from '../../lib/bundle.ts';
 import { originalTrace, type BundleMap } from '../../ops/trace.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -10,7 +10,7 @@ import { Identities } from '../../local/identities.ts';
 import { MetricCollector } from '../../local/metrics.ts';
 import { parseOptions } from '../../local/options.ts';
 import { matches } from '../../local/sources/filter.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { checkTypes, resolveValue, type ResourceValues } from '../../local/template.ts';
 
 describe('a data directory', () => {

@@ -1,12 +1,12 @@
 import { ConditionalCheckFailedException, TransactionCanceledException, type AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { TableDefinition } from '../../../lambdas/contract/core/tables.ts';
-import { AwsError } from '../../../local/engine/aws-error.ts';
-import { DynamoEngine } from '../../../local/engine/dynamodb/engine.ts';
-import { MemoryTable } from '../../../local/engine/dynamodb/memory.ts';
-import type { ReadInput, TransactItem, WriteInput } from '../../../local/engine/dynamodb/requests.ts';
-import { keyOfItem, keyOfRequest } from '../../../local/engine/dynamodb/schema.ts';
-import { takeValue, type Item as EngineItem } from '../../../local/engine/dynamodb/values.ts';
-import { readItem, writeItem } from '../../../local/engine/dynamodb/wire.ts';
+import { AwsError } from '@outbox-saga/emulator/aws-error';
+import { DynamoEngine } from '@outbox-saga/emulator/dynamodb/engine';
+import { MemoryTable } from '@outbox-saga/emulator/dynamodb/memory';
+import type { ReadInput, TransactItem, WriteInput } from '@outbox-saga/emulator/dynamodb/requests';
+import { keyOfItem, keyOfRequest } from '@outbox-saga/emulator/dynamodb/schema';
+import { takeValue, type Item as EngineItem } from '@outbox-saga/emulator/dynamodb/values';
+import { readItem, writeItem } from '@outbox-saga/emulator/dynamodb/wire';
 import { checkSendable } from './sendable.ts';
 
 /** An item as the document client shows it. */

@@ -1,9 +1,9 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { Item } from '../../../local/engine/dynamodb/values.ts';
-import { writeItem } from '../../../local/engine/dynamodb/wire.ts';
-import type { MessageAttributes } from '../../../local/engine/sqs/message.ts';
+import type { Item } from '@outbox-saga/emulator/dynamodb/values';
+import { writeItem } from '@outbox-saga/emulator/dynamodb/wire';
+import type { MessageAttributes } from '@outbox-saga/emulator/sqs/message';
 import { callOf, type Call } from './database.ts';
 
 type Answer = Record<string, unknown>;

@@ -6,7 +6,7 @@ import type { Iam } from '../../../local/iam.ts';
 import { Identities } from '../../../local/identities.ts';
 import type { Template } from '../../../local/template.ts';
 import { signWith, type Credentials } from '../../support/client.ts';
-import { temporaryFolder } from '../../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 const template = {
   Resources: { Route: { Type: 'AWS::ApiGatewayV2::Route', Properties: { RouteKey: 'GET /orders', AuthorizationType: 'AWS_IAM' } } },

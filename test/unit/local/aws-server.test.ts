@@ -2,14 +2,14 @@ import { rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { callerOf } from '../../../local/emulators/call.ts';
+import { callerOf } from '@outbox-saga/emulator/call';
 import { AwsCalls, type AwsCallsOptions } from '../../../local/aws/calls.ts';
 import { startAwsServer, type AwsServer, type AwsServerOptions } from '../../../local/aws/server.ts';
 import { FaultBoard } from '../../../local/faults.ts';
 import { Identities } from '../../../local/identities.ts';
 import { signWith } from '../../support/client.ts';
 import { requestText, sendBytes } from '../../support/raw.ts';
-import { temporaryFolder } from '../../support/runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 const target = 'DynamoDB_20120810.ListTables';
 

@@ -106,7 +106,7 @@ describe('the gateway', () => {
 
   it('waits 10 s for headers and 30 s for a request', async () => {
     // Not waited for here: what Node is told is what it does, as the test above shows.
-    const { usualTimeouts } = await import('../../../local/http-server.ts');
+    const { usualTimeouts } = await import('@outbox-saga/emulator/http-server');
     expect(usualTimeouts).toEqual({ headersMs: 10_000, requestMs: 30_000 });
   });
 

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { namedEndpoint } from '../../../local/emulators/named.ts';
-import { freePort } from '../../../local/ports.ts';
+import { freePort } from '@outbox-saga/emulator/ports';
 import { StartProblem } from '../../../local/problem.ts';
 
 const variable = 'AWS_ENDPOINT_URL_DYNAMODB';

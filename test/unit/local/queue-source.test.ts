@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { callerOf } from '../../../local/emulators/call.ts';
+import { callerOf } from '@outbox-saga/emulator/call';
 import { FaultBoard } from '../../../local/faults.ts';
 import type { Invocation } from '../../../local/functions/environment.ts';
 import { QueueSource } from '../../../local/sources/queue-source.ts';

@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Checkpoints } from '../../../local/checkpoints.ts';
-import { callerOf } from '../../../local/emulators/call.ts';
+import { callerOf } from '@outbox-saga/emulator/call';
 import { FaultBoard } from '../../../local/faults.ts';
 import type { Invocation } from '../../../local/functions/environment.ts';
 import { StreamSource, type StreamSourceOptions } from '../../../local/sources/stream-source.ts';
-import { temporaryFolder } from '../../support/runtime.ts';
-import { StreamService } from '../../support/stream-service.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { StreamService } from '../../../packages/emulator/test/support/stream-service.ts';
 
 interface Batch {
   readonly Records: { readonly eventID: string }[];

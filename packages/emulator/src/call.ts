@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { AwsError } from '../engine/aws-error.ts';
+import { AwsError } from './aws-error.ts';
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 

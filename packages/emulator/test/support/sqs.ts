@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { callService } from '../../local/emulators/call.ts';
-import { SqsEngine } from '../../local/engine/sqs/engine.ts';
-import { SqliteQueueStorage } from '../../local/engine/sqs/sqlite-storage.ts';
-import { memoryOnly, type QueueStorage } from '../../local/engine/sqs/storage.ts';
+import { callService } from '../../src/call.ts';
+import { SqsEngine } from '../../src/sqs/engine.ts';
+import { SqliteQueueStorage } from '../../src/sqs/sqlite-storage.ts';
+import { memoryOnly, type QueueStorage } from '../../src/sqs/storage.ts';
 import { startFauxqs } from './fauxqs.ts';
-import { temporaryFolder } from './runtime.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 type Answer = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { callService } from '../../../local/emulators/call.ts';
-import { requestText, sendBytes } from '../../support/raw.ts';
-import { startEngine } from '../../support/engine.ts';
+import { callService } from '../src/call.ts';
+import { requestText, sendBytes } from '../../../test/support/raw.ts';
+import { startEngine } from './support/engine.ts';
 
 it('the engine’s own server answers programs of this machine, and neither foreign hosts nor web pages', async () => {
   const { endpoint, stop } = await startEngine();

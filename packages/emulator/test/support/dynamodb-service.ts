@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, vi } from 'vitest';
-import { callService } from '../../local/emulators/call.ts';
-import { AwsError } from '../../local/engine/aws-error.ts';
-import { differences } from '../engine/dynamodb/differences.ts';
+import { callService } from '../../src/call.ts';
+import { AwsError } from '../../src/aws-error.ts';
+import { differences } from '../dynamodb/differences.ts';
 import { startEngine } from './engine.ts';
 
 /** A value as the protocol writes it: `{ S: 'text' }`, `{ N: '1' }`. */

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { queryErrorOf } from '../../local/engine/sqs/errors.ts';
-import { SqsEngine } from '../../local/engine/sqs/engine.ts';
-import { SqliteQueueStorage } from '../../local/engine/sqs/sqlite-storage.ts';
-import { memoryOnly, type QueueStorage } from '../../local/engine/sqs/storage.ts';
-import { temporaryFolder } from '../support/runtime.ts';
-import { openDatabase, openEngine } from '../support/sqs.ts';
+import { queryErrorOf } from '../src/sqs/errors.ts';
+import { SqsEngine } from '../src/sqs/engine.ts';
+import { SqliteQueueStorage } from '../src/sqs/sqlite-storage.ts';
+import { memoryOnly, type QueueStorage } from '../src/sqs/storage.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { openDatabase, openEngine } from './support/sqs.ts';
 
 interface Shown {
   readonly MessageId: string;

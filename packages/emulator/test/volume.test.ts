@@ -2,12 +2,12 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { DiskStorage } from '../../local/engine/dynamodb/disk.ts';
-import { MemoryStorage } from '../../local/engine/dynamodb/memory-storage.ts';
-import { DynamoDbService } from '../../local/engine/dynamodb/service.ts';
-import type { DatabaseStorage } from '../../local/engine/dynamodb/storage.ts';
-import { EmbeddedAws } from '../../local/engine/embedded.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { DiskStorage } from '../src/dynamodb/disk.ts';
+import { MemoryStorage } from '../src/dynamodb/memory-storage.ts';
+import { DynamoDbService } from '../src/dynamodb/service.ts';
+import type { DatabaseStorage } from '../src/dynamodb/storage.ts';
+import { EmbeddedAws } from '../src/embedded.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 let now = Date.UTC(2026, 0, 1);
 const location = { region: 'us-east-1', account: '000000000000' };

@@ -2,12 +2,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { DiskStorage } from '../../local/engine/dynamodb/disk.ts';
-import { MemoryStorage } from '../../local/engine/dynamodb/memory-storage.ts';
-import { DynamoDbService } from '../../local/engine/dynamodb/service.ts';
-import type { DatabaseStorage } from '../../local/engine/dynamodb/storage.ts';
-import { EmbeddedAws } from '../../local/engine/embedded.ts';
-import { temporaryFolder } from '../support/runtime.ts';
+import { DiskStorage } from '../src/dynamodb/disk.ts';
+import { MemoryStorage } from '../src/dynamodb/memory-storage.ts';
+import { DynamoDbService } from '../src/dynamodb/service.ts';
+import type { DatabaseStorage } from '../src/dynamodb/storage.ts';
+import { EmbeddedAws } from '../src/embedded.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 function folder(): string {
   const made = temporaryFolder();
@@ -146,9 +146,9 @@ describe('the engine', () => {
     });
   });
 
-  it('has the operations that docs/local.md lists', () => {
+  it('has the operations that the README lists', () => {
     const { dynamoDb, sqs } = open(join(folder(), 'aws.sqlite')).operations;
-    const text = readFileSync(join(import.meta.dirname, '../../docs/local.md'), 'utf8');
+    const text = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
     const listed = (service: string): string[] => new RegExp(`^\\| ${service} \\| (.*) \\|$`, 'm').exec(text)![1]!.split(', ');
     expect(listed('DynamoDB and its streams')).toEqual(dynamoDb.toSorted());
     expect(listed('SQS')).toEqual(sqs.toSorted());

@@ -9,7 +9,7 @@ import {
   type Item,
   type Shard,
   type StreamRecord,
-} from '../../support/dynamodb-service.ts';
+} from '../support/dynamodb-service.ts';
 
 useDynamoDb();
 

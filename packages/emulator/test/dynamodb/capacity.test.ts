@@ -9,7 +9,7 @@ import {
   type Capacity,
   type Item,
   type Value,
-} from '../../support/dynamodb-service.ts';
+} from '../support/dynamodb-service.ts';
 
 useDynamoDb();
 

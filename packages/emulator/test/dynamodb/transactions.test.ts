@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { call, createTable, expectRefusal, failure, uniqueName, useDynamoDb, wording, type Item } from '../../support/dynamodb-service.ts';
+import { call, createTable, expectRefusal, failure, uniqueName, useDynamoDb, wording, type Item } from '../support/dynamodb-service.ts';
 
 useDynamoDb();
 

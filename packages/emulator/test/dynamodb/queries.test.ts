@@ -8,7 +8,7 @@ import {
   type Answer,
   type Item,
   type Value,
-} from '../../support/dynamodb-service.ts';
+} from '../support/dynamodb-service.ts';
 
 useDynamoDb();
 

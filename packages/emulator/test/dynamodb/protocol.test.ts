@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { createTable, send, uniqueName, useDynamoDb } from '../../support/dynamodb-service.ts';
+import { createTable, send, uniqueName, useDynamoDb } from '../support/dynamodb-service.ts';
 
 useDynamoDb();
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { call, createTable, expectRefusal, keySchema, uniqueName, useDynamoDb } from '../../support/dynamodb-service.ts';
+import { call, createTable, expectRefusal, keySchema, uniqueName, useDynamoDb } from '../support/dynamodb-service.ts';
 
 useDynamoDb();
 

@@ -1,6 +1,6 @@
 import { Server } from 'node:net';
 import { startFauxqs as start } from 'fauxqs';
-import { freePort } from '../../local/ports.ts';
+import { freePort } from '../../src/ports.ts';
 
 /** An SQS emulator that is not ours, in this process. It would listen on all interfaces and has no option against that; nothing of a test may be reachable from outside. */
 export async function startFauxqs(): Promise<{ endpoint: string; stop: () => Promise<void> }> {

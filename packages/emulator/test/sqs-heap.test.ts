@@ -1,6 +1,6 @@
 import { array, assert, boolean, nat, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Heap, type Placed } from '../../local/engine/sqs/heap.ts';
+import { Heap, type Placed } from '../src/sqs/heap.ts';
 
 interface Item extends Placed {
   readonly key: number;

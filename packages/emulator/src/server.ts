@@ -1,12 +1,21 @@
-import { bodyOf, startServer, type LocalServer } from '../http-server.ts';
+import { bodyOf, startServer, type LocalServer } from './http-server.ts';
 import { AwsError } from './aws-error.ts';
 import type { EmbeddedAws } from './embedded.ts';
 import { answered, inputOf, mostBodyBytes, refused } from './protocol.ts';
 
-/** The engine alone, without the runtime's identities and policies, on a free port of loopback: for tests, and for whoever wants only DynamoDB and SQS. */
-export async function serveEngine(engine: EmbeddedAws, onProblem: (what: string) => void): Promise<LocalServer> {
+/**
+ * Serves the engine on a port of the loopback interface, without identities and policies: for tests, and for whoever wants only DynamoDB and SQS.
+ *
+ * @param options.port default 0: a free one
+ * @param options.onProblem gets what went wrong within the server itself. Default: it is written to standard error
+ * @throws Error that names the port when it is taken
+ */
+export async function serveEngine(
+  engine: EmbeddedAws,
+  { port = 0, onProblem = (what) => void process.stderr.write(`${what}\n`) }: { port?: number; onProblem?: (what: string) => void } = {},
+): Promise<LocalServer> {
   return startServer({
-    port: 0,
+    port,
     callers: { hosts: [], origins: [] },
     answer: async (request, response) => {
       const target = String(request.headers['x-amz-target'] ?? '');

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { targets, type TestSqs } from '../support/sqs.ts';
+import { targets, type TestSqs } from './support/sqs.ts';
 import { differences } from './sqs-differences.ts';
 
 interface ReceivedMessage {

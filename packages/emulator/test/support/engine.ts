@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EmbeddedAws } from '../../local/engine/embedded.ts';
-import { serveEngine } from '../../local/engine/server.ts';
-import { temporaryFolder } from './runtime.ts';
+import { EmbeddedAws } from '../../src/embedded.ts';
+import { serveEngine } from '../../src/server.ts';
+import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 /** The runtime's own DynamoDB and SQS on a port of their own, with a file of their own. */
 export async function startEngine(folder = temporaryFolder()): Promise<{ endpoint: string; stop: () => Promise<void> }> {
@@ -15,7 +15,7 @@ export async function startEngine(folder = temporaryFolder()): Promise<{ endpoin
     endpoint: () => endpoint,
     onProblem: (what) => problems.push(what),
   });
-  const server = await serveEngine(engine, (what) => problems.push(what));
+  const server = await serveEngine(engine, { onProblem: (what) => problems.push(what) });
   endpoint = `http://127.0.0.1:${server.port}`;
   return {
     endpoint,
