@@ -57,7 +57,7 @@ const usage = `npm run bench -- [--quick] [--beside <folder>]
 
   --quick            measures a tenth, prints it, and writes nothing
   --beside <folder>  puts the same load on another release too, in turn with this one: a checkout of it, after npm ci. Takes a quarter of an hour more,
-                     and deletes what both keep in node_modules/.cache/order-saga
+                     and deletes what both keep in node_modules/.cache/outbox-saga
   --help`;
 
 const log = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -30,5 +30,6 @@ export const thisRelease = (): Release => releaseIn(root);
 
 /** What a release keeps between starts: without it, the next one is the first. */
 export function forgetCaches({ root: base }: Release): void {
-  rmSync(join(base, 'node_modules/.cache/order-saga'), { recursive: true, force: true });
+  // The second is what releases up to 0.3.0 call theirs.
+  for (const name of ['outbox-saga', 'order-saga']) rmSync(join(base, 'node_modules/.cache', name), { recursive: true, force: true });
 }

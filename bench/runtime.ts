@@ -1,5 +1,6 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { startCommand } from '../lib/project.ts';
 import { spawnRuntime, type StartedRuntime } from '../local/spawn.ts';
 import type { Release } from './release.ts';
 
@@ -16,7 +17,7 @@ interface BenchRuntimeOptions {
 
 /** Starts `npm start`'s command on a free port, from nothing. What a killed run left under that name is deleted. */
 export async function startBenchRuntime({ name, args = [], release }: BenchRuntimeOptions): Promise<StartedRuntime> {
-  const runtime = await spawnRuntime({ dataDir: join(dataRoot, name), args: ['--fresh', ...args], ...release }).ready;
+  const runtime = await spawnRuntime({ dataDir: join(dataRoot, name), args: ['--fresh', ...args], ...startCommand, ...release }).ready;
   process.stderr.write(`runtime "${name}" is ready\n`);
   return runtime;
 }

@@ -6,6 +6,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { runCommand, wholeNumber } from '../cli/arguments.ts';
 import { engineFile } from '../local/data-dir.ts';
+import { startCommand } from '../lib/project.ts';
 import { spawnRuntime, type StartedRuntime } from '../local/spawn.ts';
 import { measureCalls, type CallResult, type Rounds } from './calls.ts';
 import { placeOrder } from '../load/customers.ts';
@@ -101,7 +102,7 @@ const megabytesOf = (dataDir: string): number => statSync(join(dataDir, engineFi
 
 /** Orders of one customer, settled and closed: those that are multiplied. */
 async function placeFew(dataDir: string): Promise<void> {
-  const runtime = await spawnRuntime({ dataDir, args: ['--fresh', ...args] }).ready;
+  const runtime = await spawnRuntime({ ...startCommand, dataDir, args: ['--fresh', ...args] }).ready;
   try {
     const customer = customerOf(runtime.url, busyCustomer);
     await customer.client.putStock(sku, { available: 1_000_000 });
@@ -131,7 +132,7 @@ async function measureRuntimes(dataDirs: readonly [string, string], starts: numb
   for (let start = 0; start < starts; start++) {
     for (const which of start % 2 === 0 ? [0, 1] : [1, 0]) {
       const dataDir = dataDirs[which]!;
-      const runtime = await spawnRuntime({ dataDir, args }).ready;
+      const runtime = await spawnRuntime({ ...startCommand, dataDir, args }).ready;
       try {
         found[which]!.ready.push(runtime.readySeconds);
         const pid = runtime.process.pid!;

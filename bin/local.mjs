@@ -11,6 +11,6 @@ if (major < 24) {
   process.exit(1);
 }
 // Parsed and compiled once: the next start reads the result.
-enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/order-saga/code'));
-const { main } = await import('../local/main.ts');
-await main(process.argv.slice(2));
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/outbox-saga/code'));
+const [{ main }, { app }] = await Promise.all([import('../local/main.ts'), import('../lib/local-app.ts')]);
+await main(app, process.argv.slice(2));

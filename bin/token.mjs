@@ -1,3 +1,4 @@
+import { app } from '../lib/local-app.ts';
 import { token } from '../local/token.ts';
 
-await token(process.argv.slice(2));
+await token(app, process.argv.slice(2));

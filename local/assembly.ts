@@ -4,8 +4,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, ut
 import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { StageName } from '../lambdas/contract/stages.ts';
-import { cacheFolder, projectRoot } from '../lib/project.ts';
+import type { LocalApp, SynthRequest } from './app.ts';
 import { compileCacheVariable } from './functions/protocol.ts';
 import type { SynthData } from './synth.ts';
 import type { Template } from './template.ts';
@@ -20,8 +19,13 @@ export interface Assembly {
   touch(): void;
 }
 
-/** Everything that a synth reads, below the project's root. node_modules/.package-lock.json is what npm wrote when it installed. */
-const inputs = ['lib', 'lambdas', 'packages', 'package.json', 'tsconfig.json', 'node_modules/.package-lock.json'];
+/** What every synth reads, below the project's root. node_modules/.package-lock.json is what npm wrote when it installed. */
+const alwaysRead = ['package.json', 'tsconfig.json', 'node_modules/.package-lock.json'];
+
+type Synthesized = Pick<LocalApp, 'root' | 'synthModule' | 'synthInputs' | 'cacheFolder'>;
+
+/** Below the project's root. What can be made again from the sources; `npm ci` empties it. */
+const usualCache = 'node_modules/.cache/outbox-saga';
 
 const kept = 8;
 const unusedMs = 10 * 60_000;
@@ -33,15 +37,15 @@ const unusedMs = 10 * 60_000;
  * @param cache where results are kept
  */
 export async function synthesize(
-  stage: StageName,
-  context: Readonly<Record<string, string>>,
-  cache = join(cacheFolder, 'assemblies'),
+  app: Synthesized,
+  request: Omit<SynthRequest, 'outdir'>,
+  cache = join(app.root, app.cacheFolder ?? usualCache, 'assemblies'),
 ): Promise<Assembly> {
-  const folder = join(cache, keyOf({ ...context, stage }));
+  const folder = join(cache, keyOf(app, request));
   if (!existsSync(folder)) {
     const making = `${folder}.${process.pid}`;
     rmSync(making, { recursive: true, force: true });
-    await runSynth({ outdir: making, context: { ...context, stage } });
+    await runSynth({ module: join(app.root, app.synthModule), request: { ...request, outdir: making } });
     putInPlace(making, folder);
     prune(cache, folder);
   }
@@ -80,19 +84,13 @@ function prune(cache: string, used: string): void {
   }
 }
 
-function keyOf(context: Readonly<Record<string, string>>): string {
-  const hash = createHash('sha256').update(
-    JSON.stringify([
-      process.version,
-      Object.keys(context)
-        .toSorted()
-        .map((name) => [name, context[name]]),
-    ]),
-  );
-  for (const input of inputs) {
-    const path = join(projectRoot, input);
+function keyOf({ root, synthInputs }: Synthesized, { stage, context, access, issuer }: Omit<SynthRequest, 'outdir'>): string {
+  const given = Object.entries(context).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const hash = createHash('sha256').update(JSON.stringify([process.version, stage, given, access, issuer?.url, issuer?.audience]));
+  for (const input of [...synthInputs, ...alwaysRead]) {
+    const path = join(root, input);
     for (const file of statSync(path, { throwIfNoEntry: false })?.isDirectory() ? filesBelow(path) : [path]) {
-      if (existsSync(file)) hash.update(`\0${file.slice(projectRoot.length)}\0`).update(readFileSync(file));
+      if (existsSync(file)) hash.update(`\0${file.slice(root.length)}\0`).update(readFileSync(file));
     }
   }
   return hash.digest('hex').slice(0, 32);

@@ -1,23 +1,16 @@
+import type { LocalApp } from './app.ts';
 import type { MetricCollector } from './metrics.ts';
 
 /** Where lines for the person at the keyboard go. */
 export type Print = (line: string) => void;
 
-interface Transition {
-  readonly aggregateId: string;
-  readonly from?: string;
-  readonly to: string;
-  readonly status: string;
-  readonly version: number;
-  readonly said?: string;
-  readonly total?: number;
-  readonly currency?: string;
-  readonly customerId?: string;
-  readonly failure?: { readonly code: string; readonly detail: string };
-}
-
-/** Turns the functions' log lines into what a person wants to follow: one line per order transition, and what went wrong. */
-export function logReader(print: Print, metrics: MetricCollector, verbose: boolean): (name: string, line: string) => void {
+/** Turns the functions' log lines into what a person wants to follow: what the application tells, and what went wrong. */
+export function logReader(
+  { tell, aggregateName }: Pick<LocalApp, 'tell' | 'aggregateName'>,
+  print: Print,
+  metrics: MetricCollector,
+  verbose: boolean,
+): (name: string, line: string) => void {
   return (name, line) => {
     const parsed = parse(line);
     if (parsed && metrics.collect(parsed)) return;
@@ -27,11 +20,11 @@ export function logReader(print: Print, metrics: MetricCollector, verbose: boole
     }
     if (!parsed) {
       if (line.trim() !== '') print(`${clock()}  ${name}: ${line}`);
-    } else if (parsed['message'] === 'order transition') {
-      print(transitionLine(parsed as unknown as Transition));
-    } else if (parsed['level'] === 'WARN' || parsed['level'] === 'ERROR') {
-      print(problemLine(name, parsed));
+      return;
     }
+    const told = tell?.(parsed);
+    if (told !== undefined) print(`${clock()}  ${told}`);
+    else if (parsed['level'] === 'WARN' || parsed['level'] === 'ERROR') print(problemLine(name, parsed, aggregateName));
   };
 }
 
@@ -45,21 +38,9 @@ function parse(line: string): Record<string, unknown> | undefined {
 }
 
 const clock = (): string => new Date().toTimeString().slice(0, 8);
-const short = (id: unknown): string => String(id).replace(/^ord_/, '').slice(0, 8);
 
-function transitionLine({ aggregateId, from, to, status, version, total, currency, customerId, failure }: Transition): string {
-  const head = `${clock()}  order ${short(aggregateId)}`;
-  if (from === undefined) return `${head}  placed by ${customerId}: ${total} ${currency} → ${to}`;
-  if (to === 'SETTLED') {
-    const why = failure ? ` ${failure.code} (${failure.detail})` : '';
-    return `${head}  ${from} → ${status}${why}`;
-  }
-  const why = failure ? `  because ${failure.code} (${failure.detail})` : '';
-  return `${head}  ${from} → ${to}  v${version}${why}`;
-}
-
-function problemLine(name: string, line: Record<string, unknown>): string {
-  const about = line['aggregateId'] === undefined ? '' : ` order ${short(line['aggregateId'])}`;
+function problemLine(name: string, line: Record<string, unknown>, aggregateName: (id: string) => string = (id) => id): string {
+  const about = line['aggregateId'] === undefined ? '' : ` ${aggregateName(String(line['aggregateId']))}`;
   const what =
     line['outcome'] === 'retry' ? `retry in ${String(line['delaySeconds'])} s` : String(line['outcome'] ?? line['to'] ?? line['message']);
   const why = line['error'] ?? line['lastError'] ?? '';

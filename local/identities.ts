@@ -10,7 +10,7 @@ export const identitiesFile = 'identities.json';
 /** Where the local issuer answers, below the API's own address. */
 export const issuerPath = '/_local/issuer';
 /** For whom its tokens are. */
-export const localAudience = 'order-saga';
+export const localAudience = 'local';
 
 /** A function, and the secret by which its signature is known. */
 export interface FunctionIdentity {

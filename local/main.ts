@@ -1,23 +1,24 @@
 import { flushCompileCache } from 'node:module';
 import { banner } from './banner.ts';
-import { parseOptions, usage } from './options.ts';
+import type { LocalApp } from './app.ts';
+import { parseOptions, usageOf } from './options.ts';
 import { StartProblem } from './problem.ts';
 import { parentOf } from './processes.ts';
 
 /** The command: starts, says so, and stops on the first signal. */
-export async function main(args: readonly string[]): Promise<void> {
+export async function main(app: LocalApp, args: readonly string[]): Promise<void> {
   const startedAt = performance.now();
   const print = linePrinter();
   try {
-    const options = parseOptions(args, process.env);
-    if (options === 'help') return print(usage);
+    const options = parseOptions(app, args, process.env);
+    if (options === 'help') return print(usageOf(app));
     // Until there is something to stop in order, ending is enough: the reaper ends what was started.
     let stop = (_code: number): void => process.exit(1);
     if (options.stopWithStdin) whenStdinEnds(() => stop(0));
     // CDK takes a second to load: not for a mistake in the command line.
     const { startLocalRuntime } = await import('./runtime.ts');
-    const runtime = await startLocalRuntime(options, print);
-    print(banner(runtime, options, (performance.now() - startedAt) / 1000));
+    const runtime = await startLocalRuntime(app, options, print);
+    print(banner(app, runtime, options, (performance.now() - startedAt) / 1000));
     // Now, and not at its end: it may be killed.
     flushCompileCache();
 

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseFaults, type Faults } from '../lambdas/contract/core/faults.ts';
-import { functions } from '../lambdas/contract/functions.ts';
-import { stageNames, type StageName } from '../lambdas/contract/stages.ts';
+import type { LocalApp } from './app.ts';
 import { StartProblem } from './problem.ts';
 
 export interface LocalOptions {
@@ -14,8 +13,9 @@ export interface LocalOptions {
   readonly fresh: boolean;
   /** Prints every log line of every function. */
   readonly verbose: boolean;
-  readonly stage: StageName;
-  /** What `cdk --context` takes: paymentUrl, carrierUrl, emailSender, … */
+  /** One of the application's. */
+  readonly stage: string;
+  /** What `cdk --context` takes. */
   readonly context: Readonly<Record<string, string>>;
   /** Faults that are on from the start. */
   readonly faults: Faults;
@@ -31,16 +31,18 @@ export interface LocalOptions {
   readonly stopWithStdin: boolean;
 }
 
-export const usage = `npm start -- [options]
+type Described = Pick<LocalApp, 'stages' | 'refusedStages' | 'functions' | 'examples'>;
+
+export const usageOf = ({ stages, examples = {} }: Described): string => `npm start -- [options]
 
   PORT=3000             port of the API, on loopback (environment variable; 0 takes a free one)
   --data-dir <folder>   where tables, queues and checkpoints live      (default .local)
   --fresh               start from nothing: delete what is there
-  --stage <name>        dev | test: whose durations to use            (default dev)
-  --context <key=value> as for cdk: paymentUrl=…, carrierUrl=…, emailSender=…
+  --stage <name>        ${`${stages.join(' | ')}: whose durations to use`.padEnd(45)} (default ${stages[0]})
+  --context <key=value> as for cdk${examples.context === undefined ? '' : `: ${examples.context}`}
   --auth[=iam]          let nobody in whom the template does not: tokens of a local issuer (npm run token) for customers, IAM for the rest;
                         with =iam no issuer, and IAM everywhere. Default: everyone is let in
-  --fault <f.x=value>   inject a fault: inventory.failRate=0.3, payment.delayMs=500, … (docs/local.md)
+  --fault <f.x=value>   inject a fault${examples.faults === undefined ? '' : `: ${examples.faults}, …`} (docs/local.md)
   --allow-host <name>   answer to this name too, such as host.docker.internal; may be repeated. Default: loopback only
   --isolation <what>    thread | process: what functions run in. Threads are light and quick; processes sign their calls, are frozen between
                         invocations, and crash alone (docs/local.md)                     (default thread)
@@ -51,7 +53,7 @@ export const usage = `npm start -- [options]
   AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SQS  use these instead of the embedded emulators`;
 
 /** @throws StartProblem that names the option that is wrong */
-export function parseOptions(args: readonly string[], environment: NodeJS.ProcessEnv): LocalOptions | 'help' {
+export function parseOptions(app: Described, args: readonly string[], environment: NodeJS.ProcessEnv): LocalOptions | 'help' {
   let values;
   try {
     ({ values } = parseArgs({
@@ -63,7 +65,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
         'data-dir': { type: 'string', default: '.local' },
         fresh: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
-        stage: { type: 'string', default: 'dev' },
+        stage: { type: 'string', default: app.stages[0]! },
         context: { type: 'string', multiple: true, default: [] },
         auth: { type: 'string', default: 'off' },
         fault: { type: 'string', multiple: true, default: [] },
@@ -75,14 +77,15 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
       },
     }));
   } catch (error) {
-    throw new StartProblem(`${(error as Error).message}\n\n${usage}`);
+    throw new StartProblem(`${(error as Error).message}\n\n${usageOf(app)}`);
   }
   if (values.help) return 'help';
   const port = environment['PORT'] ?? '3000';
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new StartProblem(`PORT=${port}: must be a number from 0 to 65535`);
-  const stage = stageNames.find((name) => name === values.stage);
-  if (!stage) throw new StartProblem(`--stage ${values.stage}: must be one of ${stageNames.join(', ')}`);
-  if (stage === 'prod') throw new StartProblem('--stage prod: takes real money; the local runtime runs dev and test');
+  const { stage } = values;
+  const refused = app.refusedStages?.[stage];
+  if (refused !== undefined) throw new StartProblem(`--stage ${stage}: ${refused}; the local runtime runs ${app.stages.join(' and ')}`);
+  if (!app.stages.includes(stage)) throw new StartProblem(`--stage ${stage}: must be one of ${app.stages.join(', ')}`);
   const auth = (['off', 'jwt', 'iam'] as const).find((mode) => mode === values.auth);
   if (!auth) throw new StartProblem(`--auth=${values.auth}: must be jwt or iam`);
   const isolation = (['thread', 'process'] as const).find((what) => what === values.isolation);
@@ -94,7 +97,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     verbose: values.verbose,
     stage,
     context: Object.fromEntries(values.context.map(contextEntry)),
-    faults: faultsOf(values.fault),
+    faults: faultsOf(values.fault, app.functions),
     auth,
     allowHosts: values['allow-host'].map(hostName),
     isolation,
@@ -110,9 +113,9 @@ function hostName(text: string): string {
   return text.toLowerCase();
 }
 
-function faultsOf(texts: readonly string[]): Faults {
+function faultsOf(texts: readonly string[], functions: readonly string[]): Faults {
   try {
-    return parseFaults(texts, Object.keys(functions));
+    return parseFaults(texts, functions);
   } catch (error) {
     throw new StartProblem(`--fault ${texts.join(' --fault ')}: ${(error as Error).message}`);
   }

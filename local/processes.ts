@@ -2,6 +2,9 @@ import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Begins the argument by which a process is known to be a data directory's. */
+const markerOption = '--local-runtime=';
+
 /**
  * Every process that the runtime starts, so that none outlives it. Three nets: an orderly stop ends them; a reaper process
  * kills them when the runtime dies without a word (kill -9); and what even that missed is found by its id at the next start.
@@ -16,7 +19,7 @@ export class Processes {
 
   constructor(dataDir: string) {
     this.#file = join(dataDir, 'processes');
-    this.#marker = `--order-saga=${dataDir}`;
+    this.#marker = `${markerOption}${dataDir}`;
     this.#killOrphans();
   }
 
@@ -76,7 +79,7 @@ export class Processes {
     if (!existsSync(this.#file)) return;
     for (const line of readFileSync(this.#file, 'utf8').split('\n')) {
       const pid = Number(line);
-      if (!Number.isInteger(pid) || pid <= 1 || !commandOf(pid).includes(this.#marker.slice('--order-saga='.length))) continue;
+      if (!Number.isInteger(pid) || pid <= 1 || !commandOf(pid).includes(this.#marker.slice(markerOption.length))) continue;
       try {
         process.kill(pid, 'SIGKILL');
       } catch {

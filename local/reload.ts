@@ -1,34 +1,36 @@
 import { readdirSync, readFileSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
-import { bundleFile, bundleFunctions } from '../lib/bundle.ts';
-import { projectRoot } from '../lib/project.ts';
-import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
+import { pathToFileURL } from 'node:url';
+import type { BundleModule, LocalApp } from './app.ts';
 import type { Print } from './console.ts';
 import type { FunctionPool } from './functions/pool.ts';
-
-const sources = join(projectRoot, 'lambdas');
+import { StartProblem } from './problem.ts';
 
 /** Editors write a file several times; one reload is enough. */
 const settleMs = 150;
 
-/** Bundles again when a source below lambdas/ changes, and reloads the functions whose bundle is another one. @returns stops watching */
-export function watchSources(pools: readonly FunctionPool[], folder: string, print: Print): () => void {
+/** Bundles again when a source changes, and reloads the functions whose bundle is another one. @returns stops watching */
+export async function watchSources(app: LocalApp, pools: readonly FunctionPool[], folder: string, print: Print): Promise<() => void> {
+  if (!app.reload) throw new StartProblem(`--watch: ${app.name} does not say where its functions' sources are`);
+  const sources = join(app.root, app.reload.sources);
+  // With it comes esbuild, which nothing else needs when the assembly was in the cache.
+  const { bundle, bundleFile } = (await import(pathToFileURL(join(app.root, app.reload.bundleModule)).href)) as BundleModule;
   let timer: NodeJS.Timeout | undefined;
   let generation = 0;
   const reload = (): void => {
     const startedAt = Date.now();
-    let bundles: Record<FunctionName, string>;
+    let bundles: Readonly<Record<string, string>>;
     try {
-      bundles = bundleFunctions(functions, join(folder, String(++generation)));
+      bundles = bundle(join(folder, String(++generation)));
     } catch (error) {
       print(`          not reloaded: ${(error as Error).message.split('\n')[0]}`);
       return;
     }
     const changed = pools.filter(({ fn }) => {
-      const bundle = bundles[fn.name as FunctionName];
-      return bundle !== undefined && readFileSync(join(bundle, bundleFile), 'utf8') !== readFileSync(join(fn.code, bundleFile), 'utf8');
+      const made = bundles[fn.name];
+      return made !== undefined && readFileSync(join(made, bundleFile), 'utf8') !== readFileSync(join(fn.code, bundleFile), 'utf8');
     });
-    for (const pool of changed) pool.reload(bundles[pool.fn.name as FunctionName]);
+    for (const pool of changed) pool.reload(bundles[pool.fn.name]!);
     if (changed.length > 0) print(`          reloaded ${changed.map(({ fn }) => fn.name).join(', ')} in ${Date.now() - startedAt} ms`);
   };
   // One watcher a directory: recursive watching loses files on Linux that an editor replaces instead of rewriting.

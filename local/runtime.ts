@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { synthesize, type Assembly } from './assembly.ts';
+import type { LocalApp } from './app.ts';
 import { AwsCalls } from './aws/calls.ts';
 import { startAwsServer, type AwsServer } from './aws/server.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -48,7 +49,7 @@ const trimEveryMs = 60_000;
  *
  * @throws StartProblem for everything that the person at the keyboard can mend; nothing is left running then
  */
-export async function startLocalRuntime(options: LocalOptions, print: Print): Promise<LocalRuntime> {
+export async function startLocalRuntime(app: LocalApp, options: LocalOptions, print: Print): Promise<LocalRuntime> {
   const { dataDir, fresh, stage } = options;
   const giveBack = openDataDir(dataDir, fresh);
   const processes = new Processes(dataDir);
@@ -71,7 +72,12 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const embedded: Caller = (target, input, signal) => engine.call(target, input, signal);
     const dynamoDb = dynamoDbUrl === undefined ? embedded : callerOf(dynamoDbUrl);
     const sqs = sqsUrl === undefined ? embedded : callerOf(sqsUrl);
-    const assembly = await synthesize(stage, contextOf(options, issuer));
+    const assembly = await synthesize(app, {
+      stage,
+      context: options.context,
+      access: options.auth === 'off' ? 'open' : 'auth',
+      issuer: issuer === undefined ? undefined : { url: issuer, audience: localAudience },
+    });
     checkTypes(assembly.template);
 
     const hosts = options.allowHosts;
@@ -87,7 +93,7 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     const behindHttp = integrationsOf(assembly, values);
     const start = options.isolation === 'process' ? inProcesses(processes, aws.url) : inThreads({ calls, awsEndpoint: aws.url, onProblem });
     const hooks: EnvironmentHooks = {
-      onLine: logReader(print, metrics, options.verbose),
+      onLine: logReader(app, print, metrics, options.verbose),
       onInit: (name, milliseconds) => inits.set(name, [...(inits.get(name) ?? []), milliseconds]),
       variables: (name) => faults.variables(name),
     };
@@ -150,9 +156,8 @@ export async function startLocalRuntime(options: LocalOptions, print: Print): Pr
     }, trimEveryMs);
     stops.push(() => clearInterval(trimming));
     if (options.watch) {
-      // With it comes esbuild, which nothing else needs when the assembly was in the cache.
       const { watchSources } = await import('./reload.ts');
-      stops.push(watchSources([...pools.values()], join(dataDir, 'reload'), print));
+      stops.push(await watchSources(app, [...pools.values()], join(dataDir, 'reload'), print));
     }
 
     return {
@@ -229,12 +234,6 @@ function routesOf(
       authorize: authorizers?.get(id),
     };
   });
-}
-
-/** What the CDK app is told beside what the user says. An issuer of the user's own goes before the local one. */
-function contextOf({ auth, context }: LocalOptions, issuer: string | undefined): Record<string, string> {
-  const local = { local: auth === 'off' ? 'open' : 'auth' };
-  return issuer === undefined ? { ...context, ...local } : { jwtIssuer: issuer, jwtAudience: localAudience, ...context, ...local };
 }
 
 function setApiEndpoint(assembly: Assembly, values: Map<string, ResourceValues>, gateway: Gateway): void {

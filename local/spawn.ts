@@ -7,8 +7,10 @@ export interface SpawnOptions {
   readonly dataDir: string;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** The project that is run; this one by default. */
-  readonly root?: string;
+  /** The project that is run. */
+  readonly root: string;
+  /** What starts it, below the root. */
+  readonly program: string;
   /** What runs it; by default, what runs this. */
   readonly node?: string;
   /** Whether it has --stop-with-stdin; releases up to 0.3.0 have not. */
@@ -38,8 +40,7 @@ export interface SpawnedRuntime {
   readonly exited: Promise<number | null>;
 }
 
-const project = join(import.meta.dirname, '..');
-const endsWithParent = join(project, 'cli/ends-with-parent.ts');
+const endsWithParent = join(import.meta.dirname, 'ends-with-parent.ts');
 
 /**
  * Starts what `npm start` starts, on a free port and in a process group of its own. It ends with this process, however this one ends: its standard
@@ -49,12 +50,13 @@ export function spawnRuntime({
   dataDir,
   args = [],
   env = {},
-  root = project,
+  root,
+  program: file,
   node = process.execPath,
   stopsWithStdin = true,
 }: SpawnOptions): SpawnedRuntime {
   const startedAt = performance.now();
-  const program = [join(root, 'bin/local.mjs'), '--data-dir', dataDir, ...args];
+  const program = [join(root, file), '--data-dir', dataDir, ...args];
   const child = spawn(node, stopsWithStdin ? [...program, '--stop-with-stdin'] : ['--import', endsWithParent, ...program], {
     cwd: root,
     detached: true,

@@ -1,17 +1,17 @@
-/** Runs the CDK app in a thread of its own. CDK and esbuild take 200 MB, which go with the thread. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+/** Runs the application's synth in a thread of its own. CDK and esbuild take 200 MB, which go with the thread. */
+import { pathToFileURL } from 'node:url';
 import { workerData } from 'node:worker_threads';
-import { orderApp } from '../lib/app.ts';
+import type { SynthModule, SynthRequest } from './app.ts';
 
 export interface SynthData {
-  readonly outdir: string;
-  readonly context: Readonly<Record<string, string>>;
+  /** Path of the module that exports `synth`. */
+  readonly module: string;
+  readonly request: SynthRequest;
 }
 
-const { outdir, context } = workerData as SynthData;
-// The offline validator and cdk-nag are left to `cdk synth` and the tests: they cost seconds and change nothing here.
+const { module, request } = workerData as SynthData;
+// The offline validator costs seconds and changes nothing here: it is left to `cdk synth` and the tests.
 process.env['CDK_VALIDATION'] = 'false';
-orderApp({ outdir, nag: false, context }).app.synth();
-// CDK has copied them to where the template's assets lie.
-rmSync(join(outdir, 'bundles'), { recursive: true });
+const { synth } = (await import(pathToFileURL(module).href)) as Partial<SynthModule>;
+if (synth === undefined) throw new Error(`${module} exports no synth`);
+await synth(request);

@@ -2,6 +2,7 @@ import { buildSync } from 'esbuild';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { app } from '../../lib/local-app.ts';
 import { projectRoot } from '../../lib/project.ts';
 import { synthesize } from '../../local/assembly.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
@@ -14,27 +15,31 @@ function cacheOfItsOwn(): string {
 
 it('is made once for the same sources and context, and read back as it was made', async () => {
   const cache = cacheOfItsOwn();
-  const made = await synthesize('test', { local: 'open' }, cache);
+  const made = await synthesize(app, { stage: 'test', context: {}, access: 'open' }, cache);
   expect(Object.keys(made.template.Resources).length).toBeGreaterThan(100);
   for (const folder of made.assets.values()) expect(existsSync(folder)).toBe(true);
   const [entry] = readdirSync(cache);
   const manifest = join(cache, entry!, 'manifest.json');
   const { mtimeMs } = statSync(manifest);
 
-  const again = await synthesize('test', { local: 'open' }, cache);
+  const again = await synthesize(app, { stage: 'test', context: {}, access: 'open' }, cache);
   expect(again.template).toEqual(made.template);
   expect([...again.assets]).toEqual([...made.assets]);
   expect(statSync(manifest).mtimeMs).toBe(mtimeMs);
 
-  const other = await synthesize('test', { local: 'auth' }, cache);
+  const other = await synthesize(app, { stage: 'test', context: {}, access: 'auth' }, cache);
   expect(other.template).not.toEqual(made.template);
   expect(readdirSync(cache)).toHaveLength(2);
 });
 
 it('of a synth that failed or was killed is never taken for a whole one', async () => {
   const cache = cacheOfItsOwn();
-  await expect(synthesize('test', { corsOrigins: 'nonsense' }, cache)).rejects.toThrow('nonsense is not an origin');
-  await expect(synthesize('test', { corsOrigins: 'nonsense' }, cache)).rejects.toThrow('nonsense is not an origin');
+  await expect(synthesize(app, { stage: 'test', context: { corsOrigins: 'nonsense' }, access: 'open' }, cache)).rejects.toThrow(
+    'nonsense is not an origin',
+  );
+  await expect(synthesize(app, { stage: 'test', context: { corsOrigins: 'nonsense' }, access: 'open' }, cache)).rejects.toThrow(
+    'nonsense is not an origin',
+  );
   expect(readdirSync(cache).filter((name) => !name.includes('.'))).toEqual([]);
 });
 
@@ -48,7 +53,7 @@ it('goes from the cache when it has not been used lately, and many have since', 
     const usedAt = new Date(Date.now() - (i < 17 ? 3_600_000 + i : 0));
     utimesSync(folder, usedAt, usedAt);
   }
-  await synthesize('test', { local: 'open' }, cache);
+  await synthesize(app, { stage: 'test', context: {}, access: 'open' }, cache);
   expect(readdirSync(cache).toSorted()).toEqual(
     ['old-0', 'old-1', 'old-2', 'old-3', 'old-17', 'old-18', 'old-19', expect.stringMatching(/^[\da-f]{32}$/)].toSorted(),
   );
@@ -57,7 +62,7 @@ it('goes from the cache when it has not been used lately, and many have since', 
 it('depends on nothing of the project that its key does not cover', () => {
   const { metafile } = buildSync({
     absWorkingDir: projectRoot,
-    entryPoints: ['lib/app.ts'],
+    entryPoints: [app.synthModule],
     bundle: true,
     write: false,
     platform: 'node',
@@ -67,5 +72,5 @@ it('depends on nothing of the project that its key does not cover', () => {
   });
   const read = Object.keys(metafile.inputs);
   expect(read.length).toBeGreaterThan(20);
-  expect(read.filter((file) => !/^(lib|lambdas)\//.test(file))).toEqual([]);
+  expect(read.filter((file) => !app.synthInputs.some((folder) => file.startsWith(`${folder}/`)))).toEqual([]);
 });

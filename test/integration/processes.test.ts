@@ -65,7 +65,7 @@ it('a runtime that does not watch its standard input, as those of older releases
   const dataDir = temporaryFolder();
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
   const program = `import { spawnRuntime } from '${join(root, 'local/spawn.ts')}';
-    await spawnRuntime({ dataDir: '${dataDir}', stopsWithStdin: false }).ready;
+    await spawnRuntime({ root: '${root}', program: 'bin/local.mjs', dataDir: '${dataDir}', stopsWithStdin: false }).ready;
     process.stdout.write('ready');
     setInterval(() => undefined, 1000);`;
   const starter = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,5 +1,6 @@
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import type { LocalOptions } from '../../local/options.ts';
+import { startCommand } from '../../lib/project.ts';
 import { spawnRuntime as spawnIn, type SpawnedRuntime, type SpawnOptions, type StartedRuntime } from '../../local/spawn.ts';
 
 export type { StartedRuntime };
@@ -16,7 +17,7 @@ export function spawnRuntime({
   isolation,
   ...rest
 }: RunOptions = {}): SpawnedRuntime {
-  return spawnIn({ dataDir, args: isolation === undefined ? args : [...args, '--isolation', isolation], ...rest });
+  return spawnIn({ ...startCommand, dataDir, args: isolation === undefined ? args : [...args, '--isolation', isolation], ...rest });
 }
 
 export async function startRuntime(options?: RunOptions): Promise<StartedRuntime> {

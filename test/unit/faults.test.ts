@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { faultsFrom, parseFaults, variablesOf } from '../../lambdas/contract/core/faults.ts';
 import { FaultBoard, faultOf, splitBatch } from '../../local/faults.ts';
+import { app } from '../../lib/local-app.ts';
 import { parseOptions } from '../../local/options.ts';
 
 const functions = ['inventory', 'payment'];
@@ -41,10 +42,12 @@ describe('faults as data', () => {
   });
 
   it('are options of the local runtime', () => {
-    expect(parseOptions(['--fault', 'inventory.failRate=0.3', '--fault', 'payment.ackLossRate=1'], {})).toMatchObject({
+    expect(parseOptions(app, ['--fault', 'inventory.failRate=0.3', '--fault', 'payment.ackLossRate=1'], {})).toMatchObject({
       faults: { inventory: { failRate: 0.3 }, payment: { ackLossRate: 1 } },
     });
-    expect(() => parseOptions(['--fault', 'nobody.failRate=1'], {})).toThrow(/--fault nobody.failRate=1: faults.nobody: no such function/);
+    expect(() => parseOptions(app, ['--fault', 'nobody.failRate=1'], {})).toThrow(
+      /--fault nobody.failRate=1: faults.nobody: no such function/,
+    );
   });
 });
 

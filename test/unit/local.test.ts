@@ -8,6 +8,7 @@ import { corsHeaders, corsOf } from '../../local/gateway/cors.ts';
 import { matchRoute, type GatewayRoute } from '../../local/gateway/routes.ts';
 import { Identities } from '../../local/identities.ts';
 import { MetricCollector } from '../../local/metrics.ts';
+import { app } from '../../lib/local-app.ts';
 import { parseOptions } from '../../local/options.ts';
 import { matches } from '../../local/sources/filter.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
@@ -31,7 +32,7 @@ describe('a data directory', () => {
 
 describe('options', () => {
   it('have defaults', () => {
-    expect(parseOptions([], {})).toMatchObject({
+    expect(parseOptions(app, [], {})).toMatchObject({
       port: 3000,
       stage: 'dev',
       fresh: false,
@@ -41,11 +42,11 @@ describe('options', () => {
       isolation: 'thread',
       allowHosts: [],
     });
-    expect(parseOptions(['--help'], {})).toBe('help');
-    expect(parseOptions(['--isolation', 'process'], {})).toMatchObject({ isolation: 'process' });
-    expect(parseOptions(['--auth'], {})).toMatchObject({ auth: 'jwt' });
-    expect(parseOptions(['--auth=iam'], {})).toMatchObject({ auth: 'iam' });
-    expect(parseOptions(['--allow-host', 'Host.docker.internal', '--allow-host=shop'], {})).toMatchObject({
+    expect(parseOptions(app, ['--help'], {})).toBe('help');
+    expect(parseOptions(app, ['--isolation', 'process'], {})).toMatchObject({ isolation: 'process' });
+    expect(parseOptions(app, ['--auth'], {})).toMatchObject({ auth: 'jwt' });
+    expect(parseOptions(app, ['--auth=iam'], {})).toMatchObject({ auth: 'iam' });
+    expect(parseOptions(app, ['--allow-host', 'Host.docker.internal', '--allow-host=shop'], {})).toMatchObject({
       allowHosts: ['host.docker.internal', 'shop'],
     });
   });
@@ -61,7 +62,7 @@ describe('options', () => {
     [[], { PORT: 'abc' }, /PORT=abc/],
     [[], { PORT: '70000' }, /PORT=70000/],
   ])('%j with %j are refused by name', (args, environment, why) => {
-    expect(() => parseOptions(args, environment)).toThrow(why);
+    expect(() => parseOptions(app, args, environment)).toThrow(why);
   });
 });
 
@@ -218,7 +219,7 @@ describe('metrics and log lines', () => {
   it('collects the embedded metric format and prints order transitions and warnings only', () => {
     const metrics = new MetricCollector();
     const printed: string[] = [];
-    const read = logReader((line) => printed.push(line), metrics, false);
+    const read = logReader(app, (line) => printed.push(line), metrics, false);
     read('f', emf([10, 20]));
     read('f', emf(30));
     read('f', JSON.stringify({ level: 'INFO', message: 'message', outcome: 'handled' }));

@@ -1,0 +1,7 @@
+import { functions } from '../lambdas/contract/functions.ts';
+import { bundleFunctions } from './bundle.ts';
+
+export { bundleFile } from './bundle.ts';
+
+/** For `npm run dev`: bundles all functions again. */
+export const bundle = (folder: string): Record<string, string> => bundleFunctions(functions, folder);
