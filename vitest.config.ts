@@ -19,7 +19,13 @@ export default defineConfig({
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/style/**/*.test.ts'], pool: 'threads', isolate: false, ...patient },
+        test: {
+          name: 'unit',
+          include: ['test/{unit,style}/**/*.test.ts', 'packages/local/test/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          ...patient,
+        },
       },
       { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], pool: 'threads', isolate: false, ...patient } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], pool: 'forks', isolate: false, ...patient } },

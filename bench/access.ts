@@ -1,9 +1,9 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import { Identities } from '../local/identities.ts';
+import { Identities } from '@outbox-saga/local/identities';
 import { clientOf, placeOrder } from '../load/customers.ts';
 import { page, sku } from './load.ts';
-import type { StartedRuntime } from '../local/spawn.ts';
+import type { StartedRuntime } from '@outbox-saga/local/spawn';
 import { median, startBenchRuntime } from './runtime.ts';
 
 export interface AccessResult {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { clientOf, placeOrder } from '../load/customers.ts';
-import type { StartedRuntime } from '../local/spawn.ts';
+import type { StartedRuntime } from '@outbox-saga/local/spawn';
 import { customerOf, loadFrom, sku, whenSettled, type LoadResult } from './load.ts';
 import { highestMemoryMb, treeUse } from './processes.ts';
 import { forgetCaches, thisRelease, type Release } from './release.ts';

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { EmbeddedAws } from '@outbox-saga/emulator/embedded';
-import { localAccount, localRegion } from '../local/template.ts';
+import { localAccount, localRegion } from '@outbox-saga/local/template';
 import { median } from './runtime.ts';
 import { busyCustomer, renamer } from './seed.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCommand } from '../lib/project.ts';
-import { spawnRuntime, type StartedRuntime } from '../local/spawn.ts';
+import { spawnRuntime, type StartedRuntime } from '@outbox-saga/local/spawn';
 import type { Release } from './release.ts';
 
 export const root = join(import.meta.dirname, '..');

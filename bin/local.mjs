@@ -12,5 +12,5 @@ if (major < 24) {
 }
 // Parsed and compiled once: the next start reads the result.
 enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/outbox-saga/code'));
-const [{ main }, { app }] = await Promise.all([import('../local/main.ts'), import('../lib/local-app.ts')]);
+const [{ main }, { app }] = await Promise.all([import('@outbox-saga/local/main'), import('../lib/local-app.ts')]);
 await main(app, process.argv.slice(2));

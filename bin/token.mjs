@@ -1,4 +1,4 @@
 import { app } from '../lib/local-app.ts';
-import { token } from '../local/token.ts';
+import { token } from '@outbox-saga/local/token';
 
 await token(app, process.argv.slice(2));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { scopes } from '../lambdas/contract/api.ts';
 import { functions } from '../lambdas/contract/functions.ts';
-import type { BannerFacts, LocalApp } from '../local/app.ts';
+import type { BannerFacts, LocalApp } from '@outbox-saga/local/app';
 import { projectRoot } from './project.ts';
 
 interface Transition {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SynthRequest } from '../local/app.ts';
+import type { SynthRequest } from '@outbox-saga/local/app';
 import { orderApp } from './app.ts';
 
 /** Synthesizes the app for the local runtime. cdk-nag is left to `cdk synth` and the tests: it costs seconds and changes nothing here. */

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { readArguments } from '../../cli/arguments.ts';
 import { callService } from '@outbox-saga/emulator/call';
 import { freePort, until } from '@outbox-saga/emulator/ports';
-import { Processes } from '../../local/processes.ts';
+import { Processes } from '@outbox-saga/local/processes';
 import { downloadDynamoDbLocal, downloadElasticMq, javaVersion } from './jars.ts';
 
 const usage = `npm run fidelity

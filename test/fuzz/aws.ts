@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { Identities } from '../../local/identities.ts';
+import { Identities } from '@outbox-saga/local/identities';
 import { signWith, type Credentials } from '../support/client.ts';
 import { requestText, sendBytes, type RawAnswer } from '../support/raw.ts';
 import type { StartedRuntime } from '../support/runtime.ts';

@@ -10,7 +10,7 @@ import * as fc from 'fast-check';
 import { readArguments, UsageProblem, wholeNumber } from '../../cli/arguments.ts';
 import { treeUse } from '../../bench/processes.ts';
 import { median } from '../../bench/runtime.ts';
-import { Identities } from '../../local/identities.ts';
+import { Identities } from '@outbox-saga/local/identities';
 import { operationOf, undocumented } from '../support/document.ts';
 import { startRuntime, type StartedRuntime } from '../support/runtime.ts';
 import { localSystem, type System } from '../support/system.ts';

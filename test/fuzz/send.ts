@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import type { Identities } from '../../local/identities.ts';
+import type { Identities } from '@outbox-saga/local/identities';
 import { signWith } from '../support/client.ts';
 import type { FuzzRequest, Sender } from './arbitraries.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { app } from '../../lib/local-app.ts';
 import { projectRoot } from '../../lib/project.ts';
-import { synthesize } from '../../local/assembly.ts';
+import { synthesize } from '@outbox-saga/local/assembly';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
 function cacheOfItsOwn(): string {

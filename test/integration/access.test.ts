@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SignJWT, type JWTPayload } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Identities, localAudience } from '../../local/identities.ts';
+import { Identities, localAudience } from '@outbox-saga/local/identities';
 import { signWith, typedClient, type Authorize } from '../support/client.ts';
 import { runningSystem } from '../support/running-system.ts';
 import { settled } from '../support/system.ts';

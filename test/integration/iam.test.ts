@@ -2,7 +2,7 @@ import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
-import { Identities } from '../../local/identities.ts';
+import { Identities } from '@outbox-saga/local/identities';
 import { runningSystem } from '../support/running-system.ts';
 import { eventually, itemsOf, settled } from '../support/system.ts';
 

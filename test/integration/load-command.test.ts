@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Report } from '../../load/report.ts';
-import { Identities } from '../../local/identities.ts';
+import { Identities } from '@outbox-saga/local/identities';
 import { runningSystem } from '../support/running-system.ts';
 import { eventually, type System } from '../support/system.ts';
 

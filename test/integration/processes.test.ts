@@ -64,7 +64,7 @@ it.each([
 it('a runtime that does not watch its standard input, as those of older releases, ends too when whoever started it is killed', async () => {
   const dataDir = temporaryFolder();
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
-  const program = `import { spawnRuntime } from '${join(root, 'local/spawn.ts')}';
+  const program = `import { spawnRuntime } from '${join(root, 'packages/local/src/spawn.ts')}';
     await spawnRuntime({ root: '${root}', program: 'bin/local.mjs', dataDir: '${dataDir}', stopsWithStdin: false }).ready;
     process.stdout.write('ready');
     setInterval(() => undefined, 1000);`;

@@ -4,12 +4,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { AwsCalls } from '../../local/aws/calls.ts';
+import { AwsCalls } from '@outbox-saga/local/aws/calls';
 import type { Caller } from '@outbox-saga/emulator/call';
 import { AwsError } from '@outbox-saga/emulator/aws-error';
-import { FaultBoard } from '../../local/faults.ts';
-import { FunctionPool } from '../../local/functions/pool.ts';
-import { inThreads } from '../../local/functions/thread-sandbox.ts';
+import { FaultBoard } from '@outbox-saga/local/faults';
+import { FunctionPool } from '@outbox-saga/local/functions/pool';
+import { inThreads } from '@outbox-saga/local/functions/thread-sandbox';
 import { projectRoot } from '../../lib/project.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 

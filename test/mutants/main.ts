@@ -51,7 +51,7 @@ async function firstFailure(folder: string, tests: readonly string[]): Promise<s
   const child = fork(join(root, 'node_modules/vitest/vitest.mjs'), ['run', '--bail', '1', '--reporter', 'verbose', ...tests], {
     cwd: folder,
     env: { ...process.env, NO_COLOR: '1' },
-    execArgv: ['--import', join(root, 'local/ends-with-parent.ts')],
+    execArgv: ['--import', join(root, 'packages/local/src/ends-with-parent.ts')],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let output = '';

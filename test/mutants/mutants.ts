@@ -33,9 +33,9 @@ const placeOrder = 'lambdas/place-order/handler.ts';
 const queryOrders = 'lambdas/query-orders/handler.ts';
 const cancel = 'lambdas/order-saga/cancel-handler.ts';
 const stockAdmin = 'lambdas/stock-admin/handler.ts';
-const tokens = 'local/gateway/tokens.ts';
-const authorizers = 'local/gateway/authorizers.ts';
-const signature = 'local/signature.ts';
+const tokens = 'packages/local/src/gateway/tokens.ts';
+const authorizers = 'packages/local/src/gateway/authorizers.ts';
+const signature = 'packages/local/src/signature.ts';
 const asksWho = 'callers: callersOf(environment),';
 const asksNobody = "callers: { proof: 'none' },";
 const guard = 'packages/emulator/src/http-server.ts';
@@ -230,10 +230,10 @@ export const mutants: readonly Mutant[] = [
     'false',
     access,
   ),
-  mutant('every web page may call', 'local/gateway/cors.ts', '|| !AllowOrigins.includes(origin)', '', local),
+  mutant('every web page may call', 'packages/local/src/gateway/cors.ts', '|| !AllowOrigins.includes(origin)', '', local),
   mutant(
     'pages of a shop may call the runtime’s own',
-    'local/gateway/server.ts',
+    'packages/local/src/gateway/server.ts',
     '{ hosts, origins: [] }',
     '{ hosts, origins: [request.headers.origin!] }',
     gateway,
@@ -250,38 +250,50 @@ export const mutants: readonly Mutant[] = [
   mutant('temporary credentials will do', signature, "request.headers['x-amz-security-token'] !== undefined", 'false', signatures),
   mutant('a signature holds for paths that look alike', signature, ' || /\\/\\/|\\/\\.{1,2}(\\/|$)/.test(path)', '', signatures),
   mutant('claims may be of any type', tokens, 'if (nonsense.length > 0) return', 'if (false) return', issuer),
-  mutant('keys can be read by everyone', 'local/identities.ts', '{ mode: 0o600 }', '{ mode: 0o644 }', access),
+  mutant('keys can be read by everyone', 'packages/local/src/identities.ts', '{ mode: 0o600 }', '{ mode: 0o644 }', access),
 
   // How the local runtime enforces IAM.
-  mutant('functions need not sign', 'local/aws/server.ts', 'if (identity && !(await', 'if (false && !(await', granted),
-  mutant('no policy is asked', 'local/aws/calls.ts', 'return iam.refusal(caller,', 'return void iam.refusal(caller,', granted),
-  mutant('what nothing allows is allowed', 'local/iam.ts', "applicable.length > 0 ? 'allowed' : 'not allowed'", "'allowed'", iam),
-  mutant('a deny is not heard', 'local/iam.ts', "applicable.some(({ effect }) => effect === 'Deny')", 'false', iam),
+  mutant('functions need not sign', 'packages/local/src/aws/server.ts', 'if (identity && !(await', 'if (false && !(await', granted),
+  mutant('no policy is asked', 'packages/local/src/aws/calls.ts', 'return iam.refusal(caller,', 'return void iam.refusal(caller,', granted),
+  mutant(
+    'what nothing allows is allowed',
+    'packages/local/src/iam.ts',
+    "applicable.length > 0 ? 'allowed' : 'not allowed'",
+    "'allowed'",
+    iam,
+  ),
+  mutant('a deny is not heard', 'packages/local/src/iam.ts', "applicable.some(({ effect }) => effect === 'Deny')", 'false', iam),
   mutant(
     'conditions are not looked at',
-    'local/iam.ts',
+    'packages/local/src/iam.ts',
     "if (operator !== 'Bool' || key !== 'aws:SecureTransport') unknown(`the condition ${operator} ${key}`);",
     '',
     iam,
   ),
   mutant(
     'unknown elements are passed over',
-    'local/iam.ts',
+    'packages/local/src/iam.ts',
     "if (Object.keys(others).length > 0) unknown(Object.keys(others).join(', '));",
     '',
     iam,
   ),
-  mutant('resources do not count', 'local/iam.ts', ' && resources.some((pattern) => matches(pattern, resource, false))', '', iam),
+  mutant(
+    'resources do not count',
+    'packages/local/src/iam.ts',
+    ' && resources.some((pattern) => matches(pattern, resource, false))',
+    '',
+    iam,
+  ),
   mutant(
     'a transaction needs nothing',
-    'local/iam.ts',
+    'packages/local/src/iam.ts',
     "if (operation === 'TransactWriteItems') {",
     "if (operation === 'TransactWriteItems') return [];\n  if (operation === 'TransactWriteItems') {",
     iam,
   ),
   mutant(
     'an index needs only its table',
-    'local/iam.ts',
+    'packages/local/src/iam.ts',
     "body['IndexName'] === undefined ? table : `${table}/index/${String(body['IndexName'])}`",
     'table',
     iam,

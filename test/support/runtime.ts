@@ -1,7 +1,7 @@
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
-import type { LocalOptions } from '../../local/options.ts';
+import type { LocalOptions } from '@outbox-saga/local/options';
 import { startCommand } from '../../lib/project.ts';
-import { spawnRuntime as spawnIn, type SpawnedRuntime, type SpawnOptions, type StartedRuntime } from '../../local/spawn.ts';
+import { spawnRuntime as spawnIn, type SpawnedRuntime, type SpawnOptions, type StartedRuntime } from '@outbox-saga/local/spawn';
 
 export type { StartedRuntime };
 

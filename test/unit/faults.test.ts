@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { faultsFrom, parseFaults, variablesOf } from '../../lambdas/contract/core/faults.ts';
-import { FaultBoard, faultOf, splitBatch } from '../../local/faults.ts';
+import { FaultBoard, faultOf, splitBatch } from '@outbox-saga/local/faults';
 import { app } from '../../lib/local-app.ts';
-import { parseOptions } from '../../local/options.ts';
+import { parseOptions } from '@outbox-saga/local/options';
 
 const functions = ['inventory', 'payment'];
 

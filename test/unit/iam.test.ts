@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { evaluate, Iam, needsOf, statementsOf, type Statement } from '../../local/iam.ts';
-import type { ResourceValues } from '../../local/template.ts';
+import { evaluate, Iam, needsOf, statementsOf, type Statement } from '@outbox-saga/local/iam';
+import type { ResourceValues } from '@outbox-saga/local/template';
 
 const allow = (actions: string | string[], resources: string | string[]): Statement => ({
   effect: 'Allow',

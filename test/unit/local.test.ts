@@ -1,18 +1,18 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { logReader } from '../../local/console.ts';
-import { openDataDir } from '../../local/data-dir.ts';
-import { authorizersOf, type Authorities } from '../../local/gateway/authorizers.ts';
-import { corsHeaders, corsOf } from '../../local/gateway/cors.ts';
-import { matchRoute, type GatewayRoute } from '../../local/gateway/routes.ts';
-import { Identities } from '../../local/identities.ts';
-import { MetricCollector } from '../../local/metrics.ts';
+import { logReader } from '@outbox-saga/local/console';
+import { openDataDir } from '@outbox-saga/local/data-dir';
+import { authorizersOf, type Authorities } from '@outbox-saga/local/gateway/authorizers';
+import { corsHeaders, corsOf } from '@outbox-saga/local/gateway/cors';
+import { matchRoute, type GatewayRoute } from '@outbox-saga/local/gateway/routes';
+import { Identities } from '@outbox-saga/local/identities';
+import { MetricCollector } from '@outbox-saga/local/metrics';
 import { app } from '../../lib/local-app.ts';
-import { parseOptions } from '../../local/options.ts';
-import { matches } from '../../local/sources/filter.ts';
+import { parseOptions } from '@outbox-saga/local/options';
+import { matches } from '@outbox-saga/local/sources/filter';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
-import { checkTypes, resolveValue, type ResourceValues } from '../../local/template.ts';
+import { checkTypes, resolveValue, type ResourceValues } from '@outbox-saga/local/template';
 
 describe('a data directory', () => {
   it('of a release with other emulators is refused with the way out, and nothing in it is touched', () => {

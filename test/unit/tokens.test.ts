@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TokenVerifier } from '../../local/gateway/tokens.ts';
+import { TokenVerifier } from '@outbox-saga/local/gateway/tokens';
 
 /** An issuer of somebody's own: two keys, the second of a kind that API Gateway does not take. */
 let server: Server;

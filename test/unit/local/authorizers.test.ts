@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
-import { authorizersOf, type Verdict } from '../../../local/gateway/authorizers.ts';
-import type { Iam } from '../../../local/iam.ts';
-import { Identities } from '../../../local/identities.ts';
-import type { Template } from '../../../local/template.ts';
+import { authorizersOf, type Verdict } from '@outbox-saga/local/gateway/authorizers';
+import type { Iam } from '@outbox-saga/local/iam';
+import { Identities } from '@outbox-saga/local/identities';
+import type { Template } from '@outbox-saga/local/template';
 import { signWith, type Credentials } from '../../support/client.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Invocation } from '../../../local/functions/environment.ts';
-import type { Authorize } from '../../../local/gateway/authorizers.ts';
-import type { GatewayRoute } from '../../../local/gateway/routes.ts';
-import { startGateway, type GatewayOptions } from '../../../local/gateway/server.ts';
+import type { Invocation } from '@outbox-saga/local/functions/environment';
+import type { Authorize } from '@outbox-saga/local/gateway/authorizers';
+import type { GatewayRoute } from '@outbox-saga/local/gateway/routes';
+import { startGateway, type GatewayOptions } from '@outbox-saga/local/gateway/server';
 import { requestText, sendBytes } from '../../support/raw.ts';
 
 const shop = 'https://shop.example';

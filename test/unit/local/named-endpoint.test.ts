@@ -1,9 +1,9 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { namedEndpoint } from '../../../local/emulators/named.ts';
+import { namedEndpoint } from '@outbox-saga/local/emulators/named';
 import { freePort } from '@outbox-saga/emulator/ports';
-import { StartProblem } from '../../../local/problem.ts';
+import { StartProblem } from '@outbox-saga/local/problem';
 
 const variable = 'AWS_ENDPOINT_URL_DYNAMODB';
 const connect = (endpoint: string, fresh = false) => {

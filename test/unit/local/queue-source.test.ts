@@ -1,9 +1,9 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { callerOf } from '@outbox-saga/emulator/call';
-import { FaultBoard } from '../../../local/faults.ts';
-import type { Invocation } from '../../../local/functions/environment.ts';
-import { QueueSource } from '../../../local/sources/queue-source.ts';
+import { FaultBoard } from '@outbox-saga/local/faults';
+import type { Invocation } from '@outbox-saga/local/functions/environment';
+import { QueueSource } from '@outbox-saga/local/sources/queue-source';
 
 /** An SQS whose long poll answers when the test says so, and which writes down what it is asked. */
 async function setUp(outlives: boolean) {

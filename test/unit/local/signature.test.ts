@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isSigned } from '../../../local/signature.ts';
+import { isSigned } from '@outbox-saga/local/signature';
 import { signWith } from '../../support/client.ts';
 
 const secretAccessKey = 'only the operator has it';

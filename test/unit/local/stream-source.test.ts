@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Checkpoints } from '../../../local/checkpoints.ts';
+import { Checkpoints } from '@outbox-saga/local/checkpoints';
 import { callerOf } from '@outbox-saga/emulator/call';
-import { FaultBoard } from '../../../local/faults.ts';
-import type { Invocation } from '../../../local/functions/environment.ts';
-import { StreamSource, type StreamSourceOptions } from '../../../local/sources/stream-source.ts';
+import { FaultBoard } from '@outbox-saga/local/faults';
+import type { Invocation } from '@outbox-saga/local/functions/environment';
+import { StreamSource, type StreamSourceOptions } from '@outbox-saga/local/sources/stream-source';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { StreamService } from '../../../packages/emulator/test/support/stream-service.ts';
 

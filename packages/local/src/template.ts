@@ -46,7 +46,9 @@ export function checkTypes(template: Template): void {
   const unknown = Object.entries(template.Resources).filter(([, { Type }]) => !Object.hasOwn(knownTypes, Type));
   if (unknown.length === 0) return;
   const list = unknown.map(([id, { Type }]) => `  ${id}: ${Type}`).join('\n');
-  throw new StartProblem(`the local runtime does not know these resources of the template:\n${list}\nTeach it in local/template.ts.`);
+  throw new StartProblem(
+    `the local runtime does not know these resources of the template:\n${list}\nTeach it in packages/local/src/template.ts.`,
+  );
 }
 
 export function resourcesOf(template: Template, type: string): [string, Record<string, unknown>][] {

@@ -20,7 +20,7 @@ export function corsOf(template: Template): CorsConfiguration {
   const cors = CorsConfiguration as CorsConfiguration;
   if (unknown.length > 0 || cors.AllowOrigins?.some((origin) => origin.includes('*'))) {
     throw new StartProblem(
-      `API ${id}: the local runtime knows no wildcard origins, and not ${unknown.join(', ')}. Teach it in local/gateway/cors.ts.`,
+      `API ${id}: the local runtime knows no wildcard origins, and not ${unknown.join(', ')}. Teach it in packages/local/src/gateway/cors.ts.`,
     );
   }
   return cors;

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export interface SpawnOptions {
@@ -40,7 +40,7 @@ export interface SpawnedRuntime {
   readonly exited: Promise<number | null>;
 }
 
-const endsWithParent = join(import.meta.dirname, 'ends-with-parent.ts');
+const endsWithParent = join(import.meta.dirname, `ends-with-parent${extname(import.meta.filename)}`);
 
 /**
  * Starts what `npm start` starts, on a free port and in a process group of its own. It ends with this process, however this one ends: its standard

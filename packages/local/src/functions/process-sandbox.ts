@@ -1,5 +1,5 @@
 import { setPriority } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Processes } from '../processes.ts';
 import type { FromEnvironment } from './protocol.ts';
@@ -8,7 +8,7 @@ import { exited, outOfMemory, variablesOf, type StartSandbox } from './sandbox.t
 /** A child process for every environment: memory, crashes and credentials are its own, and it is frozen (SIGSTOP) between invocations. */
 export function inProcesses(processes: Processes, awsEndpoint: string): StartSandbox {
   return (fn, { onMessage, onLine, onEnd }) => {
-    const child = processes.fork(join(import.meta.dirname, 'inside/process.ts'), {
+    const child = processes.fork(join(import.meta.dirname, `inside/process${extname(import.meta.filename)}`), {
       env: variablesOf(fn, awsEndpoint),
       // V8's heap is most of what a function uses; the rest of its memory is the process's own.
       execArgv: [`--max-old-space-size=${fn.memoryMb}`, '--disable-warning=ExperimentalWarning'],

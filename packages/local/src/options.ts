@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseFaults, type Faults } from '../lambdas/contract/core/faults.ts';
+import { parseFaults, type Faults } from '../../../lambdas/contract/core/faults.ts';
 import type { LocalApp } from './app.ts';
 import { StartProblem } from './problem.ts';
 
@@ -85,7 +85,8 @@ export function parseOptions(app: Described, args: readonly string[], environmen
   const { stage } = values;
   const refused = app.refusedStages?.[stage];
   if (refused !== undefined) throw new StartProblem(`--stage ${stage}: ${refused}; the local runtime runs ${app.stages.join(' and ')}`);
-  if (!app.stages.includes(stage)) throw new StartProblem(`--stage ${stage}: must be one of ${app.stages.join(', ')}`);
+  if (!app.stages.includes(stage))
+    throw new StartProblem(`--stage ${stage}: must be one of ${[...app.stages, ...Object.keys(app.refusedStages ?? {})].join(', ')}`);
   const auth = (['off', 'jwt', 'iam'] as const).find((mode) => mode === values.auth);
   if (!auth) throw new StartProblem(`--auth=${values.auth}: must be jwt or iam`);
   const isolation = (['thread', 'process'] as const).find((what) => what === values.isolation);

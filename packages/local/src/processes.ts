@@ -1,6 +1,6 @@
 import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 
 /** Begins the argument by which a process is known to be a data directory's. */
 const markerOption = '--local-runtime=';
@@ -51,7 +51,7 @@ export class Processes {
   /** The reaper. It is started before the first process that it watches: nobody else would end a frozen one. */
   #watching(): ChildProcess {
     if (this.#reaper) return this.#reaper;
-    const reaper = spawn(process.execPath, [join(import.meta.dirname, 'reaper.ts'), this.#marker], {
+    const reaper = spawn(process.execPath, [join(import.meta.dirname, `reaper${extname(import.meta.filename)}`), this.#marker], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     });

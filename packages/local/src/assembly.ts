@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { LocalApp, SynthRequest } from './app.ts';
 import { compileCacheVariable } from './functions/protocol.ts';
@@ -60,7 +60,7 @@ export async function synthesize(
 async function runSynth(workerData: SynthData): Promise<void> {
   // Esbuild runs and ends for each bundle: a service of its own would outlive the thread as a zombie.
   const env = { ...process.env, ESBUILD_WORKER_THREADS: '0', [compileCacheVariable]: getCompileCacheDir() ?? '' };
-  await once(new Worker(join(import.meta.dirname, 'synth.ts'), { workerData, env }), 'exit');
+  await once(new Worker(join(import.meta.dirname, `synth${extname(import.meta.filename)}`), { workerData, env }), 'exit');
 }
 
 /** Whole or not at all: another runtime may look for it at this moment, or may have made it. */

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { askedOf, serviceOf } from '../aws/call.ts';
 import type { AwsCalls } from '../aws/calls.ts';
@@ -22,7 +22,7 @@ const youngGenerationMb = 8;
 export function inThreads({ calls, awsEndpoint, onProblem }: Threads): StartSandbox {
   return (fn, { onMessage, onLine, onEnd }) => {
     const data: ThreadData = { awsEndpoint, priority: fn.priority };
-    const worker = new Worker(join(import.meta.dirname, 'inside/thread.ts'), {
+    const worker = new Worker(join(import.meta.dirname, `inside/thread${extname(import.meta.filename)}`), {
       name: fn.name,
       env: variablesOf(fn, awsEndpoint),
       workerData: data,

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { JWTPayload } from 'jose';
-import { gatewayAnswers, type GatewayAnswer } from '../../lambdas/contract/core/http.ts';
+import { gatewayAnswers, type GatewayAnswer } from '../../../../lambdas/contract/core/http.ts';
 import type { Iam } from '../iam.ts';
 import type { Identities } from '../identities.ts';
 import { StartProblem } from '../problem.ts';
@@ -39,7 +39,7 @@ export function authorizersOf(
       const { AuthorizerType, IdentitySource } = raw as { AuthorizerType: string; IdentitySource: readonly string[] };
       if (AuthorizerType !== 'JWT' || IdentitySource.join() !== '$request.header.Authorization') {
         throw new StartProblem(
-          `authorizer ${id}: the local runtime knows JWT in the Authorization header. Teach it in local/gateway/authorizers.ts.`,
+          `authorizer ${id}: the local runtime knows JWT in the Authorization header. Teach it in packages/local/src/gateway/authorizers.ts.`,
         );
       }
       const { Issuer: issuer, Audience: audience } = resolveValue(raw['JwtConfiguration'], template, values) as {

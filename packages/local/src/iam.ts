@@ -27,7 +27,9 @@ export function statementsOf(where: string, document: unknown): Statement[] {
   return [statements].flat().flatMap((raw, i): Statement[] => {
     const { Effect, Action, Resource, Condition, Principal, Sid: _sid, ...others } = raw as Record<string, unknown>;
     const unknown = (what: string): never => {
-      throw new StartProblem(`${where}, statement ${i + 1}: the local runtime does not know ${what}. Teach it in local/iam.ts.`);
+      throw new StartProblem(
+        `${where}, statement ${i + 1}: the local runtime does not know ${what}. Teach it in packages/local/src/iam.ts.`,
+      );
     };
     if (Object.keys(others).length > 0) unknown(Object.keys(others).join(', '));
     if (Effect !== 'Allow' && Effect !== 'Deny') unknown(`the effect ${String(Effect)}`);
@@ -169,7 +171,9 @@ export class Iam {
         ...others
       } = raw as Record<string, unknown> & { Policies?: { PolicyDocument: unknown }[] };
       if (Object.keys(others).length > 0) {
-        throw new StartProblem(`role ${id}: the local runtime does not know ${Object.keys(others).join(', ')}. Teach it in local/iam.ts.`);
+        throw new StartProblem(
+          `role ${id}: the local runtime does not know ${Object.keys(others).join(', ')}. Teach it in packages/local/src/iam.ts.`,
+        );
       }
       ofRole.set(
         id,
