@@ -1,4 +1,4 @@
-import { assertReceives, defineTopology, type ConsumerPolicy } from './core/routing.ts';
+import { assertReceives, defineTopology, type ConsumerPolicy, type MessagesTo as MessagesOf } from './core/routing.ts';
 import { messages } from './messages.ts';
 import { durations, stageNames } from './stages.ts';
 
@@ -49,3 +49,6 @@ export const topology = defineTopology({
 for (const stage of stageNames) assertReceives(topology, stage, durations[stage].retry);
 
 export type Consumer = keyof typeof topology.consumers;
+
+/** Every message that a consumer gets. Its handlers must be complete for them. */
+export type MessagesTo<Name extends Consumer> = MessagesOf<typeof topology, Name>;

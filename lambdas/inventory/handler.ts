@@ -12,8 +12,13 @@ export function createHandler(environment: Environment<'inventory'>, connections
     makeMessage: messageMaker(topology, connections.world),
   };
 
-  return consumeFrom(environment, topology, stage, connections, {
-    OrderPlaced: (message) => reserveStock(inventory, message),
-    StockReleaseRequested: (message) => releaseStock(inventory, message),
+  return consumeFrom(environment, connections, {
+    consumer: 'inventory',
+    topology,
+    durations: stage,
+    handlers: {
+      OrderPlaced: (message) => reserveStock(inventory, message),
+      StockReleaseRequested: (message) => releaseStock(inventory, message),
+    },
   });
 }

@@ -7,8 +7,7 @@ import { failureAttribute, type DeadLetterReason } from '../contract/core/dead-l
 import { classify, describeError, fingerprint, TransientError, type TransientReason } from '../contract/core/errors.ts';
 import { coreMetrics } from '../contract/core/metrics.ts';
 import { backoffSeconds, isExhausted } from '../contract/core/retry-policy.ts';
-import { decodeMessage, typesFor, type MessageDefinitions, type Topology } from '../contract/core/routing.ts';
-import type { DataOf } from '../contract/core/routing.ts';
+import { decodeMessage, typesFor, type DataOf, type MessagesTo, type Topology, type TypesTo } from '../contract/core/routing.ts';
 import type { Queues } from './aws.ts';
 import type { CountFailure, Failures } from './failures.ts';
 import type { InjectedFaults } from './faults.ts';
@@ -20,10 +19,7 @@ import type { World } from './world.ts';
  * Handles one message type. Returns a word for the log line: what became of it ("reserved", "duplicate").
  * Business answers, refusals among them, are returned; what is thrown is retried or dead-lettered by its class.
  */
-export type MessageHandler<Definitions extends MessageDefinitions, Type extends keyof Definitions & string> = (
-  message: Envelope<Type, DataOf<Definitions, Type>>,
-  delivery: Delivery,
-) => Promise<string>;
+export type MessageHandler<Message extends Envelope = Envelope> = (message: Message, delivery: Delivery) => Promise<string>;
 
 /** What is known of how a message came. */
 export interface Delivery {
@@ -31,17 +27,21 @@ export interface Delivery {
   readonly attempt: number;
 }
 
-export type MessageHandlers<Definitions extends MessageDefinitions> = {
-  readonly [Type in keyof Definitions & string]?: MessageHandler<Definitions, Type>;
-};
+/** One handler for each type that the routes send to a consumer, or one for all of them. A missing or superfluous one does not compile. */
+export type MessageHandlers<T extends Topology, Consumer extends string> =
+  | { readonly [Type in TypesTo<T, Consumer>]: MessageHandler<Envelope<Type, DataOf<T['messages'], Type>>> }
+  | MessageHandler<MessagesTo<T, Consumer>>;
 
-export interface ConsumerOptions<Definitions extends MessageDefinitions> {
+/** What a consumer subscribes with. */
+export interface Subscription<T extends Topology, Consumer extends string> {
   /** Name of the consumer in the topology. */
-  readonly consumer: string;
-  readonly topology: Topology<Definitions>;
+  readonly consumer: Consumer;
+  readonly topology: T;
   readonly durations: Durations;
-  /** One handler for each type that the routes send here. */
-  readonly handlers: MessageHandlers<Definitions>;
+  readonly handlers: MessageHandlers<T, Consumer>;
+}
+
+export interface ConsumerOptions<T extends Topology = Topology, Consumer extends string = string> extends Subscription<T, Consumer> {
   /** Wraps each record where the consumer's policy asks for it. */
   readonly runOnce?: RunOnce;
   readonly countFailure: CountFailure;
@@ -54,11 +54,12 @@ export interface ConsumerOptions<Definitions extends MessageDefinitions> {
 }
 
 /** A Lambda handler for one consumer's queue, with every decision about failing messages in one place. */
-export function createConsumer<Definitions extends MessageDefinitions>(
-  options: ConsumerOptions<Definitions>,
+export function createConsumer<T extends Topology, Consumer extends string>(
+  given: ConsumerOptions<T, Consumer>,
 ): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
-  const expected = typesFor(options.topology, options.consumer);
-  const missing = expected.filter((type) => !Object.hasOwn(options.handlers, type));
+  // From here on a message's type is known at run time only.
+  const options = given as unknown as RunningConsumer;
+  const missing = typesFor(options.topology, options.consumer).filter((type) => !handlerOf(options, type));
   if (missing.length > 0) throw new Error(`consumer ${options.consumer} has no handler for ${missing.join(', ')}`);
   if (options.topology.consumers[options.consumer]?.idempotent !== (options.runOnce !== undefined)) {
     throw new Error(`consumer ${options.consumer}: its policy and its idempotency wrapper disagree`);
@@ -73,12 +74,16 @@ export function createConsumer<Definitions extends MessageDefinitions>(
     });
 }
 
+type RunningConsumer = Omit<ConsumerOptions, 'handlers'> & { readonly handlers: MessageHandler | Readonly<Record<string, MessageHandler>> };
+
+/** The handler of a type; undefined when this code does not consume it. */
+function handlerOf({ handlers, topology, consumer }: RunningConsumer, type: string): MessageHandler | undefined {
+  if (typeof handlers !== 'function') return Object.hasOwn(handlers, type) ? handlers[type] : undefined;
+  return typesFor(topology, consumer).includes(type) ? handlers : undefined;
+}
+
 /** @returns the failure that keeps the record in its queue; undefined when SQS may delete it */
-async function consumeRecord<Definitions extends MessageDefinitions>(
-  options: ConsumerOptions<Definitions>,
-  record: SQSRecord,
-  context: Context,
-): Promise<SQSBatchItemFailure | undefined> {
+async function consumeRecord(options: RunningConsumer, record: SQSRecord, context: Context): Promise<SQSBatchItemFailure | undefined> {
   const { telemetry, world } = options;
   const attempt = Number(record.attributes.ApproximateReceiveCount);
   let message: Envelope | undefined;
@@ -97,15 +102,8 @@ async function consumeRecord<Definitions extends MessageDefinitions>(
   }
 }
 
-async function handleMessage<Definitions extends MessageDefinitions>(
-  options: ConsumerOptions<Definitions>,
-  message: Envelope,
-  delivery: Delivery,
-  context: Context,
-): Promise<string> {
-  const handler = Object.hasOwn(options.handlers, message.type)
-    ? (options.handlers[message.type] as ((message: Envelope, delivery: Delivery) => Promise<string>) | undefined)
-    : undefined;
+async function handleMessage(options: RunningConsumer, message: Envelope, delivery: Delivery, context: Context): Promise<string> {
+  const handler = handlerOf(options, message.type);
   // As an unknown type: routes may be ahead of this code while a deployment is under way.
   if (!handler) throw new TransientError('newer', `${options.consumer} does not consume ${message.type}`);
   if (!options.runOnce) return handler(message, delivery);
@@ -113,8 +111,8 @@ async function handleMessage<Definitions extends MessageDefinitions>(
 }
 
 /** Retries what may succeed within the window; moves everything else to the dead-letter queue, with its reason. */
-async function failRecord<Definitions extends MessageDefinitions>(
-  options: ConsumerOptions<Definitions>,
+async function failRecord(
+  options: RunningConsumer,
   record: SQSRecord,
   message: Envelope | undefined,
   error: unknown,
@@ -172,8 +170,8 @@ async function failRecord<Definitions extends MessageDefinitions>(
 }
 
 /** What the consumer itself has counted; where it cannot count, because the very table is in trouble, what SQS knows. */
-async function failuresOf<Definitions extends MessageDefinitions>(
-  { countFailure, telemetry }: ConsumerOptions<Definitions>,
+async function failuresOf(
+  { countFailure, telemetry }: RunningConsumer,
   record: SQSRecord,
   reason: TransientReason,
   attempt: number,
@@ -187,12 +185,7 @@ async function failuresOf<Definitions extends MessageDefinitions>(
 }
 
 /** Without it a failed message waits for the whole visibility timeout; failing here only means waiting that long. */
-async function changeVisibility<Definitions extends MessageDefinitions>(
-  options: ConsumerOptions<Definitions>,
-  record: SQSRecord,
-  delaySeconds: number,
-  fields: Fields,
-): Promise<void> {
+async function changeVisibility(options: RunningConsumer, record: SQSRecord, delaySeconds: number, fields: Fields): Promise<void> {
   try {
     await options.queues.send(
       new ChangeMessageVisibilityCommand({
@@ -207,11 +200,7 @@ async function changeVisibility<Definitions extends MessageDefinitions>(
 }
 
 /** Sends a copy with its reason; the caller lets SQS delete the original. Dying between the two leaves two copies with one message id. */
-async function deadLetter<Definitions extends MessageDefinitions>(
-  options: ConsumerOptions<Definitions>,
-  record: SQSRecord,
-  reason: DeadLetterReason,
-): Promise<void> {
+async function deadLetter(options: RunningConsumer, record: SQSRecord, reason: DeadLetterReason): Promise<void> {
   const kept = Object.entries(record.messageAttributes)
     .filter(([name, attribute]) => name !== failureAttribute && attribute.dataType === 'String' && attribute.stringValue)
     .slice(0, 9)
@@ -228,7 +217,7 @@ async function deadLetter<Definitions extends MessageDefinitions>(
   );
 }
 
-function fieldsOf<Definitions extends MessageDefinitions>(options: ConsumerOptions<Definitions>, message: Envelope | undefined): Fields {
+function fieldsOf(options: RunningConsumer, message: Envelope | undefined): Fields {
   return {
     consumer: options.consumer,
     correlationId: message?.correlationId,

@@ -1,10 +1,10 @@
 import type { Durations } from '../contract/core/durations.ts';
-import type { MessageDefinitions, Topology } from '../contract/core/routing.ts';
+import type { Topology } from '../contract/core/routing.ts';
 import { connectDatabase, connectQueues, type Database, type Queues } from './aws.ts';
 import type { CommitContext } from './commit.ts';
 import { failureCounter } from './failures.ts';
 import { injectedFaults, type InjectedFaults } from './faults.ts';
-import { createConsumer, type MessageHandlers } from './consume.ts';
+import { createConsumer, type Subscription } from './consume.ts';
 import { runOncePerMessage } from './idempotency.ts';
 import type { OutboxContext } from './outbox.ts';
 import type { PublishContext } from './publish.ts';
@@ -67,29 +67,25 @@ export interface ConsumerEnvironment {
   readonly IDEMPOTENCY_TABLE: string;
 }
 
-/** A Lambda handler for the queue of the consumer that has the function's name. */
-export function consumeFrom<Definitions extends MessageDefinitions>(
+/** A Lambda handler for a consumer's queue. */
+export function consumeFrom<T extends Topology, Consumer extends string>(
   environment: ConsumerEnvironment,
-  topology: Topology<Definitions>,
-  durations: Durations,
-  { name, client, database, queues, telemetry, world, faults }: QueueConnections,
-  handlers: MessageHandlers<Definitions>,
-): ReturnType<typeof createConsumer<Definitions>> {
+  { client, database, queues, telemetry, world, faults }: QueueConnections,
+  subscription: Subscription<T, Consumer>,
+): ReturnType<typeof createConsumer> {
+  const { consumer, topology, durations } = subscription;
   const { IDEMPOTENCY_TABLE: table } = environment;
   const { idempotencyExpirySeconds: expiry } = durations;
   return createConsumer({
-    consumer: name,
-    topology,
-    durations,
-    handlers,
+    ...subscription,
     queues,
     queueUrl: environment.QUEUE_URL,
     deadLetterQueueUrl: environment.DEAD_LETTER_QUEUE_URL,
     telemetry,
     world,
     faults,
-    countFailure: failureCounter(database, table, name, expiry, world),
-    ...(topology.consumers[name]?.idempotent ? { runOnce: runOncePerMessage(client, table, name, expiry) } : {}),
+    countFailure: failureCounter(database, table, consumer, expiry, world),
+    ...(topology.consumers[consumer]?.idempotent ? { runOnce: runOncePerMessage(client, table, consumer, expiry) } : {}),
   });
 }
 

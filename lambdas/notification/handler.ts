@@ -3,7 +3,6 @@ import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
 import { consumeFrom, type QueueConnections } from '../kit/wiring.ts';
 import { sesMailer } from './mailer.ts';
-import type { Settled } from './notification.ts';
 import { notify, type Notifier } from './notify.ts';
 
 export function createHandler(environment: Environment<'notification'>, connections: QueueConnections) {
@@ -15,11 +14,11 @@ export function createHandler(environment: Environment<'notification'>, connecti
     telemetry,
     mailer: environment.EMAIL_SENDER === undefined ? undefined : sesMailer(environment.EMAIL_SENDER),
   };
-  const onSettled = (message: Settled): Promise<string> => notify(notifier, message);
 
-  return consumeFrom(environment, topology, stage, connections, {
-    OrderConfirmed: onSettled,
-    OrderFailed: onSettled,
-    OrderCancelled: onSettled,
+  return consumeFrom(environment, connections, {
+    consumer: 'notification',
+    topology,
+    durations: stage,
+    handlers: (message) => notify(notifier, message),
   });
 }

@@ -1,7 +1,8 @@
-import type { Message } from '../contract/messages.ts';
 import type { FailureCode } from '../contract/order.ts';
+import type { MessagesTo } from '../contract/routes.ts';
 
-export type Settled = Message<'OrderConfirmed' | 'OrderFailed' | 'OrderCancelled'>;
+/** What tells that an order is settled. */
+export type Settled = MessagesTo<'notification'>;
 
 /** Why an order failed, in words for its customer. The detail on the order is for the shop: it may name steps, numbers and providers. */
 const failureTexts: Readonly<Record<FailureCode, string>> = {

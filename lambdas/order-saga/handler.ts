@@ -4,7 +4,6 @@ import { durations } from '../contract/stages.ts';
 import { messageMaker } from '../kit/message.ts';
 import { commitsTo, consumeFrom, type QueueConnections } from '../kit/wiring.ts';
 import { hear, type Saga } from './advance.ts';
-import type { Reply } from './saga.ts';
 
 export function createHandler(environment: Environment<'order-saga'>, connections: QueueConnections) {
   const stage = durations[environment.STAGE];
@@ -13,17 +12,11 @@ export function createHandler(environment: Environment<'order-saga'>, connection
     makeMessage: messageMaker(topology, connections.world),
     telemetry: connections.telemetry,
   };
-  const onReply = (reply: Reply): Promise<string> => hear(saga, reply);
 
-  return consumeFrom(environment, topology, stage, connections, {
-    StockReserved: onReply,
-    StockRejected: onReply,
-    StockReleased: onReply,
-    PaymentCaptured: onReply,
-    PaymentDeclined: onReply,
-    PaymentRefunded: onReply,
-    ShipmentArranged: onReply,
-    ShipmentRejected: onReply,
-    ShipmentCancelled: onReply,
+  return consumeFrom(environment, connections, {
+    consumer: 'order-saga',
+    topology,
+    durations: stage,
+    handlers: (reply) => hear(saga, reply),
   });
 }

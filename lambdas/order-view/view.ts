@@ -1,20 +1,7 @@
 import { invariant } from '../contract/core/errors.ts';
-import type { Message } from '../contract/messages.ts';
 import type { Order, OrderStatus } from '../contract/order.ts';
+import type { MessagesTo } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
-
-/** Every message that changes an order's version. */
-export type VersionedMessage = Message<
-  | 'OrderPlaced'
-  | 'PaymentRequested'
-  | 'ShipmentRequested'
-  | 'ShipmentCancelRequested'
-  | 'RefundRequested'
-  | 'StockReleaseRequested'
-  | 'OrderConfirmed'
-  | 'OrderFailed'
-  | 'OrderCancelled'
->;
 
 /** What one message changes in the read model. */
 export interface ViewChange {
@@ -24,7 +11,7 @@ export interface ViewChange {
   readonly set: Readonly<Record<string, unknown>>;
 }
 
-export function changeOf(message: VersionedMessage): ViewChange {
+export function changeOf(message: MessagesTo<'order-view'>): ViewChange {
   const { sequence, aggregateId: orderId } = message;
   invariant(sequence !== undefined, `${message.type} carries a sequence`);
   const { customerId, placedAt } = message.data;
@@ -59,7 +46,7 @@ function openingOf({
   return { orderId, placedAt, itemCount: items.reduce((count, { qty }) => count + qty, 0), total, currency };
 }
 
-function statusAfter(type: VersionedMessage['type']): OrderStatus {
+function statusAfter(type: MessagesTo<'order-view'>['type']): OrderStatus {
   switch (type) {
     case 'OrderConfirmed':
       return 'CONFIRMED';

@@ -39,8 +39,13 @@ export function createHandler(environment: Environment<'payment'>, connections: 
     makeMessage: messageMaker(topology, world),
   };
 
-  return consumeFrom(environment, topology, stage, connections, {
-    PaymentRequested: (message) => capturePayment(payments, message),
-    RefundRequested: (message) => refundPayment(payments, message),
+  return consumeFrom(environment, connections, {
+    consumer: 'payment',
+    topology,
+    durations: stage,
+    handlers: {
+      PaymentRequested: (message) => capturePayment(payments, message),
+      RefundRequested: (message) => refundPayment(payments, message),
+    },
   });
 }

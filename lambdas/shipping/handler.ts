@@ -39,8 +39,13 @@ export function createHandler(environment: Environment<'shipping'>, connections:
     makeMessage: messageMaker(topology, world),
   };
 
-  return consumeFrom(environment, topology, stage, connections, {
-    ShipmentRequested: (message) => arrangeShipment(shipments, message),
-    ShipmentCancelRequested: (message) => callOffShipment(shipments, message),
+  return consumeFrom(environment, connections, {
+    consumer: 'shipping',
+    topology,
+    durations: stage,
+    handlers: {
+      ShipmentRequested: (message) => arrangeShipment(shipments, message),
+      ShipmentCancelRequested: (message) => callOffShipment(shipments, message),
+    },
   });
 }

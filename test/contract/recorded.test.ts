@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { decodeMessage } from '../../lambdas/contract/core/routing.ts';
+import { decodeMessage, typesFor } from '../../lambdas/contract/core/routing.ts';
 import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
 import { TransientError } from '../../lambdas/contract/core/errors.ts';
 import type { Message, MessageType } from '../../lambdas/contract/messages.ts';
@@ -67,9 +67,7 @@ describe.each(releases)('what version %s wrote', (_version, recorded) => {
     const read = decodeMessage(topology, recorded.outbox[type]!['body'] as string) as Message<Type>;
     return { ...read, ...(aggregateId === undefined ? {} : { aggregateId }), messageId: world.newId() };
   };
-  const replies: MessageType[] = Object.entries(topology.routes).flatMap(([type, { consumers }]) =>
-    consumers.includes('order-saga') ? [type as MessageType] : [],
-  );
+  const replies = typesFor(topology, 'order-saga') as MessageType[];
   const said = async (): Promise<string[]> => (await tables.all('outbox')).map(({ body }) => (JSON.parse(body as string) as Envelope).type);
   beforeEach(() => tables.clear('outbox'));
 

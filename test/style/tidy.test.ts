@@ -80,7 +80,7 @@ describe('bundles', () => {
 
 describe('pure files', () => {
   const pure = sources.filter((file) =>
-    /^lambdas\/(contract\/|order-saga\/saga|inventory\/reservation|order-view\/view|place-order\/placement|query-orders\/(answers|cursor)|notification\/notification)/.test(
+    /^lambdas\/(contract\/|order-saga\/(saga|steps)|inventory\/reservation|order-view\/view|place-order\/placement|query-orders\/(answers|cursor)|notification\/notification)/.test(
       file,
     ),
   );

@@ -45,21 +45,42 @@ export interface ConsumerPolicy {
   readonly idempotent: boolean;
 }
 
+/** A route for each message type. */
+export type Routes<Definitions extends MessageDefinitions, Consumer extends string> = {
+  readonly [Type in keyof Definitions]: Route<Consumer>;
+};
+
 /** Message types, their routes and their consumers: the whole wiring of a service, as data. */
-export interface Topology<Definitions extends MessageDefinitions = MessageDefinitions, Consumer extends string = string> {
+export interface Topology<
+  Definitions extends MessageDefinitions = MessageDefinitions,
+  Consumer extends string = string,
+  Routed extends Routes<Definitions, Consumer> = Routes<Definitions, Consumer>,
+> {
   readonly messages: Definitions;
-  readonly routes: { readonly [Type in keyof Definitions]: Route<Consumer> };
+  readonly routes: Routed;
   readonly consumers: Readonly<Record<Consumer, ConsumerPolicy>>;
 }
+
+/** The names of the message types that the routes send to a consumer. */
+export type TypesTo<T extends Topology, Consumer extends string> = {
+  [Type in keyof T['routes'] & string]: Consumer extends T['routes'][Type]['consumers'][number] ? Type : never;
+}[keyof T['routes'] & string];
+
+/** Every message that the routes send to a consumer, with its payload. */
+export type MessagesTo<T extends Topology, Consumer extends string> = {
+  [Type in TypesTo<T, Consumer>]: Envelope<Type, DataOf<T['messages'], Type>>;
+}[TypesTo<T, Consumer>];
 
 /**
  * Checks a topology when it is loaded and returns it unchanged.
  *
  * @throws Error that names every route or policy that cannot work
  */
-export function defineTopology<const Definitions extends MessageDefinitions, const Consumer extends string>(
-  topology: Topology<Definitions, Consumer>,
-): Topology<Definitions, Consumer> {
+export function defineTopology<
+  const Definitions extends MessageDefinitions,
+  const Consumer extends string,
+  const Routed extends Routes<Definitions, Consumer>,
+>(topology: Topology<Definitions, Consumer, Routed>): Topology<Definitions, Consumer, Routed> {
   const broken: string[] = [];
   const fed = new Set<string>();
   for (const [type, route] of Object.entries<Route>(topology.routes)) {
