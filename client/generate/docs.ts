@@ -11,8 +11,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const callers = (access: OperationDefinition['access']): string =>
   access === 'open' ? 'everyone' : access === 'operator' ? 'IAM' : `\`${access.scope}\`, or IAM`;
 
+type Parts = Readonly<Record<string, () => string>>;
+
 /** Name → the tables that docs/api.md shows between its marks. */
-const parts: Readonly<Record<string, () => string>> = {
+export const apiParts: Parts = {
   operations: () =>
     table(
       ['operation', 'does', 'who may', 'answers', 'problems'],
@@ -46,7 +48,7 @@ const parts: Readonly<Record<string, () => string>> = {
  *
  * @throws Error when the page has not exactly the marks of every part
  */
-export function withParts(page: string): string {
+export function withParts(page: string, parts: Parts): string {
   let text = page;
   for (const [name, make] of Object.entries(parts)) {
     const [start, end] = [`<!-- generated: ${name} (npm run client) -->`, `<!-- end of ${name} -->`];

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clientSource } from './client.ts';
-import { withParts } from './docs.ts';
+import { apiParts, withParts } from './docs.ts';
 import { openApiDocument } from './openapi.ts';
+import { stateDiagram } from './states.ts';
 
 /** File → text of everything that is made from the contract. A test holds that what is committed is this. */
 export function generated(root: string): Record<string, string> {
@@ -12,6 +13,7 @@ export function generated(root: string): Record<string, string> {
   return {
     'lambdas/contract/openapi.json': `${JSON.stringify(document, null, 2)}\n`,
     'client/order-saga.ts': clientSource(document),
-    'docs/api.md': withParts(read('docs/api.md')),
+    'docs/api.md': withParts(read('docs/api.md'), apiParts),
+    'docs/architecture.md': withParts(read('docs/architecture.md'), { states: stateDiagram }),
   };
 }
