@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { bundleFile, bundleFunctions } from '../lib/bundle.ts';
-import { projectRoot } from '../lib/project.ts';
+import { bundling, projectRoot } from '../lib/project.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import type { Print } from './console.ts';
 import type { FunctionPool } from './functions/pool.ts';
@@ -19,7 +19,7 @@ export function watchSources(pools: readonly FunctionPool[], folder: string, pri
     const startedAt = Date.now();
     let bundles: Record<FunctionName, string>;
     try {
-      bundles = bundleFunctions(functions, join(folder, String(++generation)));
+      bundles = bundleFunctions(functions, join(folder, String(++generation)), bundling);
     } catch (error) {
       print(`          not reloaded: ${(error as Error).message.split('\n')[0]}`);
       return;

@@ -20,16 +20,18 @@ const layerOf = (file: string): string => {
   if (file.startsWith('lambdas/contract/')) return 'contract';
   if (file.startsWith('lambdas/kit/')) return 'kit';
   if (file.startsWith('lambdas/')) return 'room';
+  if (file.startsWith('lib/constructs/')) return 'constructs';
   return file.split('/')[0]!;
 };
 
-/** What each layer may import. Nothing imports a room but its own files; the machinery never sees orders. */
+/** What each layer may import. Nothing imports a room but its own files; the machinery and the constructs never see orders or stages. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   contract: ['core', 'contract'],
   kit: ['core', 'kit'],
   room: ['core', 'contract', 'kit', 'room'],
-  lib: ['core', 'contract', 'lib'],
+  constructs: ['core', 'constructs'],
+  lib: ['core', 'contract', 'constructs', 'lib'],
   local: ['cli', 'core', 'contract', 'kit', 'lib', 'local'],
   cli: ['cli'],
   ops: ['core', 'contract', 'kit', 'ops'],
