@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import { bundleFile, bundleFunctions } from '../lib/bundle.ts';
+import { bundling } from '../lib/project.ts';
 import { median } from './runtime.ts';
 
 export interface BundleResult {
@@ -19,7 +20,7 @@ export interface BundleResult {
 export function measureBundles(runs: number): BundleResult[] {
   const folder = mkdtempSync(join(tmpdir(), 'order-saga-bundles-'));
   try {
-    const bundles = bundleFunctions(functions, folder);
+    const bundles = bundleFunctions(functions, folder, bundling);
     return (Object.keys(functions) as FunctionName[]).map((name) => {
       const file = join(bundles[name], bundleFile);
       const times = Array.from({ length: runs }, () => initTime(name, file));

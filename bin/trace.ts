@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { runCommand, UsageProblem } from '../cli/arguments.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
 import { bundleFunctions, bundleMapFile } from '../lib/bundle.ts';
+import { bundling } from '../lib/project.ts';
 import { originalTrace, type BundleMap } from '../ops/trace.ts';
 
 const usage = `npm run trace -- <function> [--map <file>] < trace.txt
@@ -20,7 +21,7 @@ function mapOf(name: FunctionName, file: string | undefined): BundleMap {
   if (file !== undefined) return JSON.parse(readFileSync(file, 'utf8')) as BundleMap;
   const folder = mkdtempSync(join(tmpdir(), 'order-saga-trace-'));
   try {
-    const { [name]: bundle } = bundleFunctions({ [name]: functions[name] }, folder);
+    const { [name]: bundle } = bundleFunctions({ [name]: functions[name] }, folder, bundling);
     return JSON.parse(readFileSync(join(bundle!, bundleMapFile), 'utf8')) as BundleMap;
   } finally {
     rmSync(folder, { recursive: true, force: true });

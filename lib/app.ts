@@ -6,7 +6,9 @@ import { functions } from '../lambdas/contract/functions.ts';
 import type { StageName } from '../lambdas/contract/stages.ts';
 import { bundleFunctions } from './bundle.ts';
 import type { TokenIssuer } from './constructs/service-api.ts';
-import { OrderStack, type OrderStackProps, type ProviderConfig } from './order-stack.ts';
+import { OrderStack, type OrderStackProps } from './order-stack.ts';
+import type { ProviderConfig } from './services/provider.ts';
+import { bundling } from './project.ts';
 import { stageConfig } from './stage-config.ts';
 
 export interface OrderAppOptions extends AppProps {
@@ -45,7 +47,7 @@ export function orderApp({ nag = true, bundles, ...props }: OrderAppOptions = {}
     open: local === 'open',
     faults: faultsOf(stage.name, text('faults')),
     // Last: what is wrong with the context is said before anything is built.
-    bundles: bundles ?? bundleFunctions(functions, join(app.outdir, 'bundles')),
+    bundles: bundles ?? bundleFunctions(functions, join(app.outdir, 'bundles'), bundling),
   });
   return { app, stack };
 }

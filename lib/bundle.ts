@@ -2,7 +2,6 @@ import { buildSync } from 'esbuild';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { FunctionDefinition } from '../lambdas/contract/core/functions.ts';
-import { projectRoot } from './project.ts';
 
 /** File name of the code inside a function's bundle; `index.handler` is its handler. */
 export const bundleFile = 'index.mjs';
@@ -10,23 +9,15 @@ export const bundleFile = 'index.mjs';
 /** Its source map, for `npm run trace`: deployed beside the code, and never loaded by it (docs/decisions/0022-source-maps-beside-the-code.md). */
 export const bundleMapFile = `${bundleFile}.map`;
 
-const kit = join(projectRoot, 'lambdas/kit');
-
-/**
- * What the bundles do without, and what it would cost each of them. Half of the SDK's weight serves developers' machines
- * and other services; init time grows with every kilobyte.
- */
-const leftOut = {
-  // 130 KB: SSO, profiles, containers, web identity. Lambda's credentials are in the environment.
-  '@aws-sdk/credential-provider-node': join(kit, 'credentials.ts'),
-  // 23 KB: idempotency keys are message ids here, not expressions.
-  '@aws-lambda-powertools/jmespath': join(kit, 'absent.ts'),
-  '@aws-lambda-powertools/jmespath/functions': join(kit, 'absent.ts'),
-  // 15 KB: neither DynamoDB nor SQS streams events over HTTP.
-  '@smithy/core/event-streams': join(kit, 'absent.ts'),
-  // 8 KB: endpoint discovery is off unless asked for.
-  '@aws-sdk/endpoint-cache': join(kit, 'absent.ts'),
-};
+/** Of which application functions are bundled. */
+export interface BundleOptions {
+  /** Its root folder: entries of function definitions are relative to it, and source maps name sources from it. */
+  readonly root: string;
+  /**
+   * Modules that the bundles do without: name of the module → file that stands in for it. A stand-in has what is imported from the module. Default: none.
+   */
+  readonly standIns?: Readonly<Record<string, string>> | undefined;
+}
 
 /**
  * Bundles all functions in one go, each into its own folder with everything it needs, the SDK included:
@@ -37,10 +28,11 @@ const leftOut = {
 export function bundleFunctions<Name extends string>(
   functions: Readonly<Record<Name, FunctionDefinition>>,
   folder: string,
+  { root, standIns = {} }: BundleOptions,
 ): Record<Name, string> {
   const names = Object.keys(functions) as Name[];
   buildSync({
-    absWorkingDir: projectRoot,
+    absWorkingDir: root,
     entryPoints: names.map((name) => ({ in: functions[name].entry, out: join(name, 'index') })),
     outdir: folder,
     outExtension: { '.js': '.mjs' },
@@ -51,7 +43,7 @@ export function bundleFunctions<Name extends string>(
     minify: true,
     sourcemap: 'external',
     sourcesContent: false,
-    alias: leftOut,
+    alias: { ...standIns },
     legalComments: 'none',
     mainFields: ['module', 'main'],
     conditions: ['module'],
@@ -60,14 +52,14 @@ export function bundleFunctions<Name extends string>(
     logLevel: 'error',
   });
   const bundles = Object.fromEntries(names.map((name) => [name, join(folder, name)])) as Record<Name, string>;
-  for (const bundle of Object.values<string>(bundles)) nameSourcesFromRoot(bundle);
+  for (const bundle of Object.values<string>(bundles)) nameSourcesFromRoot(bundle, root);
   return bundles;
 }
 
 /** esbuild names sources from where the map lies. The hash of a function's code, which the map is part of, must not depend on the output folder. */
-function nameSourcesFromRoot(bundle: string): void {
+function nameSourcesFromRoot(bundle: string, root: string): void {
   const file = join(bundle, bundleMapFile);
   const map = JSON.parse(readFileSync(file, 'utf8')) as { readonly sources: readonly string[] };
-  const sources = map.sources.map((source) => relative(projectRoot, resolve(bundle, source)));
+  const sources = map.sources.map((source) => relative(root, resolve(bundle, source)));
   writeFileSync(file, JSON.stringify({ ...map, sources }));
 }

@@ -310,8 +310,6 @@ export const operations = {
   },
 } as const satisfies Record<string, OperationDefinition<FunctionName>>;
 
-export type OperationName = keyof typeof operations;
-
 const all: readonly OperationDefinition[] = Object.values(operations);
 const namesOf = (headers: readonly (Readonly<Record<string, unknown>> | undefined)[]): string[] => [
   ...new Set(headers.flatMap((named) => Object.keys(named ?? {})).map((name) => name.toLowerCase())),

@@ -1,5 +1,8 @@
 import { coreMetrics } from './core/metrics.ts';
 
+/** Namespace of all metrics of the order system. */
+export const metricNamespace = 'OrderSaga';
+
 /** All metrics of the order system: those of the machinery and those about orders. */
 export const metrics = {
   ...coreMetrics,

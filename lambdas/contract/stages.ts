@@ -1,4 +1,4 @@
-import { assertDurations, type Durations } from './core/durations.ts';
+import { assertOrderDurations, type OrderDurations } from './durations.ts';
 
 export const stageNames = ['dev', 'test', 'prod'] as const;
 export type StageName = (typeof stageNames)[number];
@@ -7,7 +7,7 @@ const minute = 60;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-const prod: Durations = {
+const prod: OrderDurations = {
   apiTimeoutSeconds: 10,
   consumerTimeoutSeconds: 15,
   publisherTimeoutSeconds: 30,
@@ -30,7 +30,7 @@ const prod: Durations = {
  * The durations of every stage. `test` shows a whole retry ladder in seconds; what takes days on `prod`
  * is proven in virtual time, not by waiting.
  */
-export const durations: Readonly<Record<StageName, Durations>> = {
+export const durations: Readonly<Record<StageName, OrderDurations>> = {
   dev: {
     ...prod,
     retry: { ...prod.retry, baseSeconds: 1, capSeconds: minute, windowSeconds: 10 * minute },
@@ -53,4 +53,4 @@ export const durations: Readonly<Record<StageName, Durations>> = {
   prod,
 };
 
-for (const stage of stageNames) assertDurations(stage, durations[stage]);
+for (const stage of stageNames) assertOrderDurations(stage, durations[stage]);

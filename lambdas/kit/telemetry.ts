@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { MiddlewareObj } from '@middy/core';
-import { metricNamespace, type MetricDefinition } from '../contract/core/metrics.ts';
+import type { MetricDefinition } from '../contract/core/metrics.ts';
 
 /** One line of JSON per call; fields beside the message are what people search by. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -22,10 +22,13 @@ export interface Telemetry {
   flush(): void;
 }
 
-/** Powertools Logger and Metrics under one service name, the function's; metrics carry the stage as well. */
+/**
+ * Powertools Logger and Metrics under one service name, the function's; metrics carry the stage as well. Their namespace is the variable
+ * POWERTOOLS_METRICS_NAMESPACE, which deploy time gives to every function.
+ */
 export function createTelemetry(service: string, stage: string): Telemetry {
   const logger = new Logger({ serviceName: service });
-  const metrics = new Metrics({ namespace: metricNamespace, serviceName: service, defaultDimensions: { stage } });
+  const metrics = new Metrics({ serviceName: service, defaultDimensions: { stage } });
   return {
     info: (message, fields) => logger.info(message, { ...fields }),
     warn: (message, fields) => logger.warn(message, { ...fields }),

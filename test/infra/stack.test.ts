@@ -94,13 +94,10 @@ describe('an order that names no currency or payment', () => {
 describe('an outbox', () => {
   it('tells its senders whether pending rows are indexed', () => {
     const stack = new Stack(new App(), 'Outboxes');
-    const part = (name: 'outbox-publisher' | 'outbox-relay') =>
-      ({ name, definition: functions[name], bundle: outdir, environment: { ORDERS_TABLE: 'orders' } }) as never;
     const outbox = (id: string, indexPending?: boolean) =>
       new Outbox(stack, id, {
-        stage: stages.dev,
-        publisher: part('outbox-publisher'),
-        relay: part('outbox-relay'),
+        stage: 'dev',
+        metricNamespace: 'Outboxes',
         ...(indexPending === undefined ? {} : { indexPending }),
       });
     expect(outbox('Watched').senderEnvironment.OUTBOX_INDEX_PENDING).toBe('');

@@ -98,12 +98,12 @@ export const mutants: readonly Mutant[] = [
     "{ proof: 'iam' }",
     callers,
   ),
-  mutant('a real gateway charges what nobody named', 'lib/order-stack.ts', 'String(props.paymentGateway === undefined)', "'true'", stack),
+  mutant('a real gateway charges what nobody named', 'lib/services/orders.ts', 'String(sandboxDefaults)', "'true'", stack),
   mutant('a cursor fits every customer', 'lambdas/query-orders/cursor.ts', 'parsed.data.c !== customerId || ', '', http),
   mutant('a cursor fits every status', 'lambdas/query-orders/cursor.ts', ' || parsed.data.s !== status', '', http),
 
   // What the template demands.
-  mutant('customers’ routes demand IAM in spite of an issuer', 'lib/constructs/service-api.ts', ': customers,', ': iam,', stack),
+  mutant('customers’ routes demand IAM in spite of an issuer', 'lib/constructs/service-api.ts', ': customers;', ': iam;', stack),
   mutant(
     'operators’ routes take tokens',
     'lib/constructs/service-api.ts',
@@ -115,12 +115,18 @@ export const mutants: readonly Mutant[] = [
   mutant('no route demands a scope', 'lib/constructs/service-api.ts', 'authorizationScopes: [route.access.scope]', '', stack),
   mutant(
     'what matches no route is open',
-    'lib/order-stack.ts',
+    'lib/services/http-api.ts',
     "$default: { function: health, access: 'operator', throttleShare: 0.1 }",
     "$default: { function: health, access: 'open', throttleShare: 0.1 }",
     stack,
   ),
-  mutant('functions go by IAM alone in spite of an issuer', 'lib/order-stack.ts', "props.issuer ? 'token' : 'iam'", "'iam'", stack),
+  mutant(
+    'functions go by IAM alone in spite of an issuer',
+    'lib/services/order-services.ts',
+    "props.issuer ? 'token' : 'iam'",
+    "'iam'",
+    stack,
+  ),
   mutant('nobody is asked on AWS', 'lib/app.ts', "local === 'open'", 'true', stack),
   mutant('an issuer needs no audience', 'lib/app.ts', 'if (audience.length === 0) throw', 'if (false) throw', stack),
   mutant('an issuer needs no TLS', 'lib/app.ts', "(local || new URL(url).protocol === 'https:')", 'true', stack),

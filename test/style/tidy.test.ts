@@ -23,10 +23,11 @@ const layerOf = (file: string): string => {
   if (file === 'lambdas/order-saga/steps.ts') return 'steps';
   if (file.startsWith('lambdas/')) return 'room';
   if (file.startsWith('packages/')) return file.split('/')[1]!;
+  if (file.startsWith('lib/constructs/')) return 'constructs';
   return file.split('/')[0]!;
 };
 
-/** What each layer may import. Nothing imports a room but its own files; the machinery never sees orders. */
+/** What each layer may import. Nothing imports a room but its own files; the machinery and the constructs never see orders or stages. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   emulator: ['emulator'],
   testing: ['testing'],
@@ -35,8 +36,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   kit: ['core', 'kit'],
   steps: ['core', 'contract'],
   room: ['core', 'contract', 'kit', 'steps', 'room'],
-  lib: ['core', 'contract', 'local', 'lib'],
   local: ['emulator', 'core', 'kit', 'local'],
+  constructs: ['core', 'constructs'],
+  lib: ['core', 'contract', 'constructs', 'local', 'lib'],
   cli: ['cli'],
   ops: ['core', 'contract', 'kit', 'ops'],
   bin: ['cli', 'core', 'contract', 'lib', 'local', 'ops', 'bin'],

@@ -7,6 +7,7 @@ import type { StageName } from '../../lambdas/contract/stages.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { orderApp } from '../../lib/app.ts';
 import { bundleFunctions } from '../../lib/bundle.ts';
+import { bundling } from '../../lib/project.ts';
 
 /** A resource as a template has it; its shape is what the tests are about. */
 export interface Resource {
@@ -31,7 +32,7 @@ export const prodContext = {
 /** The templates of a test file: made in a folder that goes with the file, those of the bare stages once, all from one set of bundles. */
 export function templates() {
   const outdir = mkdtempSync(join(tmpdir(), 'order-saga-infra-'));
-  const bundles = bundleFunctions(functions, join(outdir, 'bundles'));
+  const bundles = bundleFunctions(functions, join(outdir, 'bundles'), bundling);
   const stages = new Map<StageName, Resources>();
   afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 

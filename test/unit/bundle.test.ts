@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { bundleFile, bundleFunctions, bundleMapFile } from '../../lib/bundle.ts';
+import { bundling } from '../../lib/project.ts';
 import { originalTrace, type BundleMap } from '../../ops/trace.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 
@@ -15,7 +16,7 @@ const mapIn = (bundle: string): BundleMap => JSON.parse(readFileSync(join(bundle
 describe('a bundle’s source map', () => {
   let bundle: string;
   beforeAll(() => {
-    bundle = bundleFunctions({ health: functions.health }, join(folder, 'deep/er'))['health'];
+    bundle = bundleFunctions({ health: functions.health }, join(folder, 'deep/er'), bundling)['health'];
   });
 
   it('lies beside the code, and the code does not name it: nothing is loaded for it at a cold start', () => {
@@ -36,6 +37,7 @@ describe('a bundle’s source map', () => {
     const { thrower } = bundleFunctions(
       { thrower: { entry, memoryMb: 128, timeoutSeconds: () => 1, environment: z.object({}) } },
       join(folder, 'thrower'),
+      bundling,
     );
     const { handler } = (await import(/* @vite-ignore */ join(thrower, bundleFile))) as { handler: () => void };
     let stack = '';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { assertDurations, visibilityTimeoutSeconds } from '../../lambdas/contract/core/durations.ts';
+import { visibilityTimeoutSeconds } from '../../lambdas/contract/core/durations.ts';
+import { assertOrderDurations } from '../../lambdas/contract/durations.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
 import { classify, describeError, fingerprint, PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
 import { backoffSeconds, expectedReceives, ladderSeconds } from '../../lambdas/contract/core/retry-policy.ts';
@@ -152,7 +153,7 @@ describe('the topology', () => {
 
 describe('durations', () => {
   it.each(stageNames)('of %s fit together', (stage) => {
-    expect(() => assertDurations(stage, durations[stage])).not.toThrow();
+    expect(() => assertOrderDurations(stage, durations[stage])).not.toThrow();
     expect(visibilityTimeoutSeconds(durations[stage])).toBeGreaterThanOrEqual(6 * durations[stage].consumerTimeoutSeconds);
   });
 
@@ -164,7 +165,7 @@ describe('durations', () => {
       apiTimeoutSeconds: 30,
       scheduledTimeoutSeconds: 61,
     };
-    expect(() => assertDurations('x', broken)).toThrow(
+    expect(() => assertOrderDurations('x', broken)).toThrow(
       /stage "x"[^]*retry.windowSeconds[^]*idempotencyExpirySeconds[^]*apiTimeoutSeconds[^]*scheduledTimeoutSeconds[^]*leaseSeconds/,
     );
   });

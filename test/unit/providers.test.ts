@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { assertDurations } from '../../lambdas/contract/core/durations.ts';
+import { assertOrderDurations } from '../../lambdas/contract/durations.ts';
 import { durations, stageNames } from '../../lambdas/contract/stages.ts';
 
 const contract = readFileSync(new URL('../../docs/providers.md', import.meta.url), 'utf8');
@@ -13,6 +13,6 @@ describe('the contract with providers', () => {
 
   it('leaves a call time to end while its key is kept', () => {
     const tooShort = { ...durations.prod, providerKeySeconds: durations.prod.consumerTimeoutSeconds + 600 };
-    expect(() => assertDurations('x', tooShort)).toThrow(/providerKeySeconds/);
+    expect(() => assertOrderDurations('x', tooShort)).toThrow(/providerKeySeconds/);
   });
 });

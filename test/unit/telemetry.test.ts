@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { metricNamespace } from '../../lambdas/contract/core/metrics.ts';
-import { metrics } from '../../lambdas/contract/metrics.ts';
+import { metricNamespace, metrics } from '../../lambdas/contract/metrics.ts';
 import { createTelemetry } from '../../lambdas/kit/telemetry.ts';
 
 interface MetricLine {
@@ -11,12 +10,16 @@ interface MetricLine {
 let written: string[];
 beforeEach(() => {
   written = [];
+  vi.stubEnv('POWERTOOLS_METRICS_NAMESPACE', metricNamespace);
   vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
     written.push(String(chunk));
     return true;
   });
 });
-afterEach(() => void vi.restoreAllMocks());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 const lines = (): MetricLine[] => written.map((text) => JSON.parse(text) as MetricLine);
 const seriesOf = ({ _aws, ...fields }: MetricLine): unknown[] =>

@@ -1,6 +1,6 @@
-import { nudgesSpanSeconds, type NudgePolicy, type RelayPolicy, type RetryPolicy } from './retry-policy.ts';
+import type { RelayPolicy, RetryPolicy } from './retry-policy.ts';
 
-/** Every duration of one stage, in seconds. Stages differ here and nowhere else. */
+/** The durations of one stage that the machinery needs, in seconds. An application adds its own (`Durations &`, or an interface that extends this one). */
 export interface Durations {
   /** Time limit of functions behind the HTTP API. The gateway itself gives up after 30 s. */
   readonly apiTimeoutSeconds: number;
@@ -14,68 +14,65 @@ export interface Durations {
   readonly batchWindowSeconds: number;
   readonly retry: RetryPolicy;
   readonly relay: RelayPolicy;
-  /** When a step of the saga that nobody answers is asked again, and how often. */
-  readonly nudge: NudgePolicy;
-  /** When a settled order is first checked for being known to everyone: long enough for its last messages to arrive. */
-  readonly closeAfterSeconds: number;
-  /** The latest time at which a step that nobody answers is given up. */
-  readonly giveUpSeconds: number;
-  /** How long the payment and shipping providers keep idempotency keys: an older intent is looked up, not sent again. */
-  readonly providerKeySeconds: number;
+  /** How long a message may wait in a consumer's queue. */
   readonly queueRetentionSeconds: number;
+  /** How long a dead letter waits for an operator. At most 14 days, which is as long as SQS keeps anything. */
   readonly deadLetterRetentionSeconds: number;
+  /** When a row of the outbox expires, counted from its commit. */
   readonly outboxExpirySeconds: number;
+  /** When the record that a message was handled expires. */
   readonly idempotencyExpirySeconds: number;
 }
 
 /** AWS recommends six times the function's time limit plus the batch window, so that throttled batches are not received twice. */
-export function visibilityTimeoutSeconds(durations: Durations): number {
+export function visibilityTimeoutSeconds(durations: Pick<Durations, 'consumerTimeoutSeconds' | 'batchWindowSeconds'>): number {
   return 6 * durations.consumerTimeoutSeconds + durations.batchWindowSeconds;
 }
 
+/** A rule of durations: what must hold, and what to say where it does not. */
+export type DurationRule = readonly [holds: boolean, rule: string];
+
+/** Durations that must grow from one to the next, by name. */
+export function ascending(...durations: readonly (readonly [name: string, seconds: number])[]): DurationRule[] {
+  return durations.slice(1).map(([highName, high], i) => {
+    const [lowName, low] = durations[i]!;
+    return [low < high, `${lowName} (${low}) must be less than ${highName} (${high})`];
+  });
+}
+
+/** What must hold of the machinery's durations; each rule prevents a way of losing or doubling messages. */
+function rulesOf(d: Durations): readonly DurationRule[] {
+  const day = 86_400;
+  return [
+    ...ascending(
+      ['retry.windowSeconds', d.retry.windowSeconds],
+      ['queueRetentionSeconds', d.queueRetentionSeconds],
+      ['deadLetterRetentionSeconds', d.deadLetterRetentionSeconds],
+      ['outboxExpirySeconds', d.outboxExpirySeconds],
+    ),
+    [
+      d.deadLetterRetentionSeconds < d.idempotencyExpirySeconds,
+      `idempotencyExpirySeconds (${d.idempotencyExpirySeconds}) must exceed deadLetterRetentionSeconds (${d.deadLetterRetentionSeconds}), or a redriven message runs twice`,
+    ],
+    [d.deadLetterRetentionSeconds <= 14 * day, 'deadLetterRetentionSeconds: SQS keeps messages for 14 days at most'],
+    [d.apiTimeoutSeconds < 30, 'apiTimeoutSeconds: the HTTP API gives up after 30 seconds'],
+    [d.scheduledTimeoutSeconds < 60, 'scheduledTimeoutSeconds: must end before the next minute'],
+    [visibilityTimeoutSeconds(d) <= 12 * 3600, 'consumerTimeoutSeconds: visibility would exceed 12 hours'],
+    [
+      d.relay.leaseSeconds > d.scheduledTimeoutSeconds,
+      'relay.leaseSeconds must exceed scheduledTimeoutSeconds, or two relays hold one row',
+    ],
+  ];
+}
+
 /**
- * Asserts that the numbers of a stage fit together; each inequality prevents a way of losing or doubling messages.
+ * Asserts that the durations of a stage fit together.
  *
+ * @param own rules of the application's own durations
  * @throws Error that names the stage and every rule that does not hold
  */
-export function assertDurations(stage: string, d: Durations): void {
-  const day = 86_400;
-  const ascending: readonly (readonly [string, number])[] = [
-    ['retry.windowSeconds', d.retry.windowSeconds],
-    ['giveUpSeconds', d.giveUpSeconds],
-    ['queueRetentionSeconds', d.queueRetentionSeconds],
-    ['deadLetterRetentionSeconds', d.deadLetterRetentionSeconds],
-    ['outboxExpirySeconds', d.outboxExpirySeconds],
-  ];
-  const broken: string[] = [];
-  const demand = (holds: boolean, rule: string): void => {
-    if (!holds) broken.push(rule);
-  };
-  for (let i = 1; i < ascending.length; i++) {
-    const [lowName, low] = ascending[i - 1]!;
-    const [highName, high] = ascending[i]!;
-    demand(low < high, `${lowName} (${low}) must be less than ${highName} (${high})`);
-  }
-  const span = nudgesSpanSeconds(d.nudge);
-  demand(
-    d.retry.windowSeconds < span && span <= d.giveUpSeconds,
-    `nudge: its waits add up to ${span} s; they must exceed retry.windowSeconds (${d.retry.windowSeconds}), or a step is given up while its message is still retried, and stay within giveUpSeconds (${d.giveUpSeconds})`,
-  );
-  demand(
-    d.deadLetterRetentionSeconds < d.idempotencyExpirySeconds,
-    `idempotencyExpirySeconds (${d.idempotencyExpirySeconds}) must exceed deadLetterRetentionSeconds (${d.deadLetterRetentionSeconds}), or a redriven message runs twice`,
-  );
-  demand(d.deadLetterRetentionSeconds <= 14 * day, 'deadLetterRetentionSeconds: SQS keeps messages for 14 days at most');
-  demand(d.apiTimeoutSeconds < 30, 'apiTimeoutSeconds: the HTTP API gives up after 30 seconds');
-  demand(d.scheduledTimeoutSeconds < 60, 'scheduledTimeoutSeconds: must end before the next minute');
-  demand(visibilityTimeoutSeconds(d) <= 12 * 3600, 'consumerTimeoutSeconds: visibility would exceed 12 hours');
-  demand(
-    d.consumerTimeoutSeconds + 600 < d.providerKeySeconds,
-    `providerKeySeconds (${d.providerKeySeconds}) must exceed consumerTimeoutSeconds (${d.consumerTimeoutSeconds}) by ten minutes at least: a call must end while its key is kept`,
-  );
-  demand(
-    d.relay.leaseSeconds > d.scheduledTimeoutSeconds,
-    'relay.leaseSeconds must exceed scheduledTimeoutSeconds, or two relays hold one row',
-  );
-  if (broken.length > 0) throw new Error(`durations of stage "${stage}" do not fit together:\n  ${broken.join('\n  ')}`);
+export function assertDurations(stage: string, durations: Durations, own: readonly DurationRule[] = []): void {
+  const broken = [...own, ...rulesOf(durations)].filter(([holds]) => !holds);
+  if (broken.length === 0) return;
+  throw new Error(`durations of stage "${stage}" do not fit together:\n  ${broken.map(([, rule]) => rule).join('\n  ')}`);
 }

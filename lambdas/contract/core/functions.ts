@@ -7,6 +7,7 @@ export interface FunctionDefinition<Environment extends z.ZodObject = z.ZodObjec
   readonly entry: string;
   /** Memory in MB; CPU grows with it (1,769 MB = one vCPU). */
   readonly memoryMb: number;
+  /** Its time limit, in seconds, from the durations of a stage. */
   readonly timeoutSeconds: (durations: Durations) => number;
   /** Schema of its environment variables: all are strings on the way in. */
   readonly environment: Environment;

@@ -1,10 +1,8 @@
-/** Namespace of all metrics of this system. */
-export const metricNamespace = 'OrderSaga';
-
 /**
  * Metrics of the machinery, whatever the messages are about.
  * Two dimensions throughout: `service`, the function's name, so that what a consumer emits is per consumer; and `stage`, because
- * several stages may share an account and a region, and with it this namespace.
+ * several stages may share an account and a region, and with it a namespace. The namespace is the application's: functions read it from
+ * POWERTOOLS_METRICS_NAMESPACE, which deploy time gives them.
  */
 export const coreMetrics = {
   /** Commit → accepted by every queue, ms, at the publisher. */
