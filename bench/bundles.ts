@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
-import { bundleFile, bundleFunctions } from '../lib/bundle.ts';
+import { bundleFile, bundleFunctions } from '@outbox-saga/constructs/bundle';
 import { bundling } from '../lib/project.ts';
 import { median } from './runtime.ts';
 

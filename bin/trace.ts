@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand, UsageProblem } from '../cli/arguments.ts';
 import { functions, type FunctionName } from '../lambdas/contract/functions.ts';
-import { bundleFunctions, bundleMapFile } from '../lib/bundle.ts';
+import { bundleFunctions, bundleMapFile } from '@outbox-saga/constructs/bundle';
 import { bundling } from '../lib/project.ts';
 import { originalTrace, type BundleMap } from '../ops/trace.ts';
 

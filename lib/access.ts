@@ -205,7 +205,7 @@ export function accessDocument(templates: AccessTemplates): string {
   return `# What each function may do
 
 Made from the synthesized templates by \`npm run access\`; \`test/infra/access.test.ts\` holds it. The statements themselves stand in
-[\`lib/services\`](../lib/services) and, for what every consumer and the outbox need, in [\`lib/constructs\`](../lib/constructs).
+[\`lib/services\`](../lib/services) and, for what every consumer and the outbox need, in [\`packages/constructs\`](../packages/constructs/README.md).
 
 ¹ only where the sandbox answers for the payment gateway or the carrier. ² only with real providers, their secrets under a key of your own, or e-mail.
 What has no mark holds on every stage, but for the OPTIONS route, which is there only where web pages may call. What is not here is not allowed: a role

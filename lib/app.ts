@@ -1,11 +1,11 @@
 import { App, Validations, type AppProps } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { join } from 'node:path';
-import { faultVariables, parseFaults, type Faults } from '../lambdas/contract/core/faults.ts';
+import { faultVariables, parseFaults, type Faults } from '@outbox-saga/kit/function/fault-settings';
 import { functions } from '../lambdas/contract/functions.ts';
 import type { StageName } from '../lambdas/contract/stages.ts';
-import { bundleFunctions } from './bundle.ts';
-import type { TokenIssuer } from './constructs/service-api.ts';
+import { bundleFunctions } from '@outbox-saga/constructs/bundle';
+import type { TokenIssuer } from '@outbox-saga/constructs/service-api';
 import { OrderStack, type OrderStackProps } from './order-stack.ts';
 import type { ProviderConfig } from './services/provider.ts';
 import { bundling } from './project.ts';

@@ -1,6 +1,6 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { variablesOf, type Faults } from '../lambdas/contract/core/faults.ts';
+import { variablesOf, type Faults } from '@outbox-saga/kit/function/fault-settings';
 import { addOrderAlarms, addOrderDashboard } from './observability/observe.ts';
 import { addHttpApi } from './services/http-api.ts';
 import { addInventory } from './services/inventory.ts';

@@ -1,6 +1,6 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { Durations } from '../lambdas/contract/core/durations.ts';
+import type { Durations } from '@outbox-saga/kit/messages/durations';
 import { durations, stageNames, type StageName } from '../lambdas/contract/stages.ts';
 
 /** What differs from stage to stage. Everything else is the same everywhere. */

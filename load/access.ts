@@ -4,7 +4,7 @@ import { ApiProblem } from '../client/http.ts';
 import { scopes } from '../lambdas/contract/api.ts';
 import { Identities, identitiesFile } from '@outbox-saga/local/identities';
 import { localRegion } from '@outbox-saga/local/template';
-import { environmentCredentials } from '../lambdas/kit/credentials.ts';
+import { environmentCredentials } from '@outbox-saga/kit/aws/credentials';
 import { clientOf, type Authorize, type Customer } from './customers.ts';
 import type { LoadOptions } from './options.ts';
 import { signedBy } from './signed.ts';

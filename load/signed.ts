@@ -1,5 +1,5 @@
 import { SignatureV4 } from '@smithy/signature-v4';
-import { Sha256 } from '../lambdas/kit/sha256.ts';
+import { Sha256 } from '@outbox-saga/kit/aws/sha256';
 import type { Authorize } from './customers.ts';
 
 interface Credentials {

@@ -7,10 +7,10 @@ import {
   type Message,
   type MessageAttributeValue,
 } from '@aws-sdk/client-sqs';
-import { failureAttribute, readDeadLetters, type DeadLetter } from '../lambdas/contract/core/dead-letters.ts';
-import { decodeEnvelope, type Envelope } from '../lambdas/contract/core/envelope.ts';
-import { describeError } from '../lambdas/contract/core/errors.ts';
-import type { Queues } from '../lambdas/kit/aws.ts';
+import { failureAttribute, readDeadLetters, type DeadLetter } from '@outbox-saga/kit/consumer/dead-letters';
+import { decodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelope';
+import { describeError } from '@outbox-saga/kit/errors';
+import type { Queues } from '@outbox-saga/kit/aws/clients';
 
 /** A consumer and its two queues. */
 export interface ConsumerQueues {

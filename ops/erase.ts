@@ -1,7 +1,7 @@
 import { GetCommand, ScanCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
-import { PermanentError } from '../lambdas/contract/core/errors.ts';
+import { PermanentError } from '@outbox-saga/kit/errors';
 import { readOrder, type Order } from '../lambdas/contract/order.ts';
-import { tryUpdate } from '../lambdas/kit/aws.ts';
+import { tryUpdate } from '@outbox-saga/kit/aws/clients';
 import type { Target } from './target.ts';
 
 /**

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import type { Queues } from '../lambdas/kit/aws.ts';
+import type { Queues } from '@outbox-saga/kit/aws/clients';
 
 /** A system to operate: its stack's outputs, and its tables under the operator's own credentials. */
 export interface Target {

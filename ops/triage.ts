@@ -1,5 +1,5 @@
-import type { DeadLetterReason } from '../lambdas/contract/core/dead-letters.ts';
-import type { Queues } from '../lambdas/kit/aws.ts';
+import type { DeadLetterReason } from '@outbox-saga/kit/consumer/dead-letters';
+import type { Queues } from '@outbox-saga/kit/aws/clients';
 import { redriveLetters, releaseLetters, takeLetters, type ConsumerQueues, type Letter, type Look, type Redrive } from './dead-letters.ts';
 
 export type Print = (line: string) => void;

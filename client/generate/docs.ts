@@ -1,5 +1,5 @@
 import { operations } from '../../lambdas/contract/api.ts';
-import { gatewayAnswers, problemsOf, problemType, type OperationDefinition } from '../../lambdas/contract/core/http.ts';
+import { gatewayAnswers, problemsOf, problemType, type OperationDefinition } from '@outbox-saga/kit/http/contract';
 import { problems } from '../../lambdas/contract/problems.ts';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -9,7 +9,7 @@ import {
   type HeaderDefinition,
   type OperationDefinition,
   type ProblemDefinition,
-} from '../../lambdas/contract/core/http.ts';
+} from '@outbox-saga/kit/http/contract';
 import { correlationHeader, namedSchemas, operations } from '../../lambdas/contract/api.ts';
 
 /** A JSON Schema, or any other part of an OpenAPI document. */

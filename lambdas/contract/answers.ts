@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { rowStatuses } from './core/tables.ts';
+import { rowStatuses } from '@outbox-saga/kit/tables';
 import {
   currencySchema,
   customerIdSchema,

@@ -10,7 +10,7 @@ import {
   timelineSchema,
   type OrderAnswer,
 } from './answers.ts';
-import { correlationIdPattern, type HeaderDefinition, type OperationDefinition } from './core/http.ts';
+import { correlationIdPattern, type HeaderDefinition, type OperationDefinition } from '@outbox-saga/kit/http/contract';
 import type { FunctionName } from './functions.ts';
 import { orderIdSchema, orderLineSchema, skuSchema } from './order.ts';
 import { problems } from './problems.ts';

@@ -1,5 +1,5 @@
-import { ascending, assertDurations, type Durations } from './core/durations.ts';
-import { nudgesSpanSeconds, type NudgePolicy } from './core/retry-policy.ts';
+import { ascending, assertDurations, type Durations } from '@outbox-saga/kit/messages/durations';
+import { nudgesSpanSeconds, type NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
 
 /** Every duration of one stage, in seconds: those of the machinery, and those of the saga and its providers. */
 export interface OrderDurations extends Durations {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { FunctionDefinition } from './core/functions.ts';
+import type { FunctionDefinition } from '@outbox-saga/kit/function/definition';
 import type { Consumer } from './routes.ts';
 import { stageNames } from './stages.ts';
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { DataOf } from './core/routing.ts';
-import type { Envelope } from './core/envelope.ts';
+import type { DataOf } from '@outbox-saga/kit/messages/topology';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { currencySchema, customerIdSchema, failureCodes, shipToSchema, skuSchema, type Order } from './order.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { coreMetrics } from './core/metrics.ts';
+import { coreMetrics } from '@outbox-saga/kit/telemetry/metrics';
 
 /** Namespace of all metrics of the order system. */
 export const metricNamespace = 'OrderSaga';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { toBase32 } from './core/base32.ts';
-import { PermanentError } from './core/errors.ts';
+import { toBase32 } from '@outbox-saga/kit/base32';
+import { PermanentError } from '@outbox-saga/kit/errors';
 
 /** What the customer is told. PENDING becomes exactly one of the others, once. */
 export const orderStatuses = ['PENDING', 'CONFIRMED', 'FAILED', 'CANCELLED'] as const;

@@ -1,4 +1,4 @@
-import { commonProblems, type ProblemDefinition } from './core/http.ts';
+import { commonProblems, type ProblemDefinition } from '@outbox-saga/kit/http/contract';
 
 /** Every kind of problem that the API answers with. */
 export const problems = {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Callers } from './core/http.ts';
+import type { Callers } from '@outbox-saga/kit/http/contract';
 import { addressSchema, currencySchema, customerIdSchema, limits, orderLineSchema, orderStatuses, textWithout } from './order.ts';
 
 /** What the API takes: handlers parse by these schemas, and the OpenAPI document shows them. */

@@ -1,4 +1,4 @@
-import { assertReceives, defineTopology, type ConsumerPolicy, type MessagesTo as MessagesOf } from './core/routing.ts';
+import { assertReceives, defineTopology, type ConsumerPolicy, type MessagesTo as MessagesOf } from '@outbox-saga/kit/messages/topology';
 import { messages } from './messages.ts';
 import { durations, stageNames } from './stages.ts';
 

@@ -1,4 +1,4 @@
-import { idempotencyTable, outboxTable, shardOf, type TableDefinition } from './core/tables.ts';
+import { idempotencyTable, outboxTable, shardOf, type TableDefinition } from '@outbox-saga/kit/tables';
 
 /** Open orders are spread over this many partitions of the `open` index. */
 export const openShards = 8;

@@ -1,8 +1,8 @@
-import { commonProblems, preflightRoute } from '../contract/core/http.ts';
+import { commonProblems, preflightRoute } from '@outbox-saga/kit/http/contract';
 import type { Environment } from '../contract/functions.ts';
 import document from '../contract/openapi.json' with { type: 'json' };
-import { createHttpHandler, Problem, type HttpHandler } from '../kit/http.ts';
-import type { Connections } from '../kit/wiring.ts';
+import { createHttpHandler, Problem, type HttpHandler } from '@outbox-saga/kit/http/http';
+import type { Connections } from '@outbox-saga/kit/function/wiring';
 
 /** What `/orders/{id}` and its like take: a pattern of the paths, and the methods. */
 const resources = Object.entries(document.paths).map(([path, operations]) => ({

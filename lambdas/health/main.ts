@@ -1,8 +1,8 @@
 import { functions } from '../contract/functions.ts';
-import { readEnvironment } from '../kit/env.ts';
-import { injectedFaults } from '../kit/faults.ts';
-import { createTelemetry } from '../kit/telemetry.ts';
-import { systemWorld } from '../kit/world.ts';
+import { readEnvironment } from '@outbox-saga/kit/function/environment';
+import { injectedFaults } from '@outbox-saga/kit/function/faults';
+import { createTelemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import { systemWorld } from '@outbox-saga/kit/function/world';
 import { createHandler } from './handler.ts';
 
 const environment = readEnvironment('health', functions.health);

@@ -1,8 +1,8 @@
 import type { Environment } from '../contract/functions.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { messageMaker } from '../kit/message.ts';
-import { commitsTo, consumeFrom, type QueueConnections } from '../kit/wiring.ts';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
+import { commitsTo, consumeFrom, type QueueConnections } from '@outbox-saga/kit/function/wiring';
 import { releaseStock, reserveStock, type Inventory } from './stock.ts';
 
 export function createHandler(environment: Environment<'inventory'>, connections: QueueConnections) {

@@ -1,6 +1,6 @@
 import { functions } from '../contract/functions.ts';
-import { readEnvironment } from '../kit/env.ts';
-import { connectWithQueues } from '../kit/wiring.ts';
+import { readEnvironment } from '@outbox-saga/kit/function/environment';
+import { connectWithQueues } from '@outbox-saga/kit/function/wiring';
 import { createHandler } from './handler.ts';
 
 const environment = readEnvironment('inventory', functions.inventory);

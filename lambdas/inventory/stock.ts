@@ -1,8 +1,8 @@
-import { TransientError } from '../contract/core/errors.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
 import type { Message } from '../contract/messages.ts';
 import type { topology } from '../contract/routes.ts';
-import { commit } from '../kit/commit.ts';
-import { replyTo, type MakeMessage } from '../kit/message.ts';
+import { commit } from '@outbox-saga/kit/outbox/commit';
+import { replyTo, type MakeMessage } from '@outbox-saga/kit/messages/message';
 import { answerToPlaced } from './reservation.ts';
 import { findReservation, record, release, reserve, type InventoryStore } from './store.ts';
 

@@ -1,8 +1,8 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
-import { invariant, PermanentError } from '../contract/core/errors.ts';
-import type { Envelope } from '../contract/core/envelope.ts';
+import { invariant, PermanentError } from '@outbox-saga/kit/errors';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { inventoryKey } from '../contract/tables.ts';
-import { commit, CommitRefused, tryCommit, type CommitContext, type Write } from '../kit/commit.ts';
+import { commit, CommitRefused, tryCommit, type CommitContext, type Write } from '@outbox-saga/kit/outbox/commit';
 import type { Reservation, Shortage, StockLine } from './reservation.ts';
 
 export type InventoryStore = CommitContext & { readonly inventoryTable: string };

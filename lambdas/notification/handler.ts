@@ -1,7 +1,7 @@
 import type { Environment } from '../contract/functions.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { consumeFrom, type QueueConnections } from '../kit/wiring.ts';
+import { consumeFrom, type QueueConnections } from '@outbox-saga/kit/function/wiring';
 import { sesMailer } from './mailer.ts';
 import { notify, type Notifier } from './notify.ts';
 

@@ -1,5 +1,5 @@
-import { PermanentError, TransientError } from '../contract/core/errors.ts';
-import { callAws } from '../kit/aws-call.ts';
+import { PermanentError, TransientError } from '@outbox-saga/kit/errors';
+import { callAws } from '@outbox-saga/kit/aws/signed-call';
 
 /**
  * Sends one e-mail of plain text.

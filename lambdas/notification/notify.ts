@@ -1,6 +1,6 @@
-import { describeError, PermanentError } from '../contract/core/errors.ts';
+import { describeError, PermanentError } from '@outbox-saga/kit/errors';
 import { metrics } from '../contract/metrics.ts';
-import type { Telemetry } from '../kit/telemetry.ts';
+import type { Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
 import type { Mailer } from './mailer.ts';
 import { notificationOf, type Settled } from './notification.ts';
 import { claimMail, endClaim, recordQuietly, type NotificationStore } from './store.ts';

@@ -1,7 +1,7 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import { TransientError } from '../contract/core/errors.ts';
-import { conditionFailed, tryUpdate, type Database } from '../kit/aws.ts';
-import type { World } from '../kit/world.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
+import { conditionFailed, tryUpdate, type Database } from '@outbox-saga/kit/aws/clients';
+import type { World } from '@outbox-saga/kit/function/world';
 import type { Settled } from './notification.ts';
 
 export interface NotificationStore {

@@ -1,9 +1,9 @@
-import { invariant, PermanentError, TransientError } from '../contract/core/errors.ts';
+import { invariant, PermanentError, TransientError } from '@outbox-saga/kit/errors';
 import { metrics } from '../contract/metrics.ts';
 import type { topology } from '../contract/routes.ts';
 import type { Order } from '../contract/order.ts';
-import type { MakeMessage } from '../kit/message.ts';
-import type { Telemetry } from '../kit/telemetry.ts';
+import type { MakeMessage } from '@outbox-saga/kit/messages/message';
+import type { Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
 import { decide, evolve, type Cancel, type Reply, type Tick, type Transition } from './saga.ts';
 import { commitTransition, findOrder, type SagaStore } from './store.ts';
 

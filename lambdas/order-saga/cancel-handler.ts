@@ -4,9 +4,9 @@ import { problems } from '../contract/problems.ts';
 import { callersOf } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { createHttpHandler, isFor, Problem, type HttpHandler } from '../kit/http.ts';
-import { messageMaker } from '../kit/message.ts';
-import { commitsTo, type Connections } from '../kit/wiring.ts';
+import { createHttpHandler, isFor, Problem, type HttpHandler } from '@outbox-saga/kit/http/http';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
+import { commitsTo, type Connections } from '@outbox-saga/kit/function/wiring';
 import { advance, type Saga } from './advance.ts';
 import { findOrder } from './store.ts';
 

@@ -1,10 +1,10 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
-import { ladderSeconds, type NudgePolicy } from '../contract/core/retry-policy.ts';
-import { decodeEnvelope } from '../contract/core/envelope.ts';
+import { ladderSeconds, type NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
+import { decodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import { outcomeIdOf, type Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
-import { owedConsumers, owedOnlyToListeners, requeue, rowsOf, type OutboxContext, type OutboxRow } from '../kit/outbox.ts';
+import { owedConsumers, owedOnlyToListeners, requeue, rowsOf, type OutboxContext, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
 import type { Saga } from './advance.ts';
 import { outcomeOf } from './saga.ts';
 import { closeOrder, commitAgain, type SagaStore } from './store.ts';

@@ -1,9 +1,9 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { describeError } from '../contract/core/errors.ts';
+import { describeError } from '@outbox-saga/kit/errors';
 import { openShards } from '../contract/tables.ts';
-import { conditionFailed, type Database } from '../kit/aws.ts';
-import type { Telemetry } from '../kit/telemetry.ts';
-import type { World } from '../kit/world.ts';
+import { conditionFailed, type Database } from '@outbox-saga/kit/aws/clients';
+import type { Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import type { World } from '@outbox-saga/kit/function/world';
 import type { OpenKey } from './store.ts';
 
 /** A place in the open index: after an order of a shard, or at the shard's beginning. */

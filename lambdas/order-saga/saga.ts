@@ -1,5 +1,5 @@
-import { assertNever, PermanentError } from '../contract/core/errors.ts';
-import { ladderSeconds, type NudgePolicy } from '../contract/core/retry-policy.ts';
+import { assertNever, PermanentError } from '@outbox-saga/kit/errors';
+import { ladderSeconds, type NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
 import type { Order, OrderFailure, OrderStatus, OrderStep } from '../contract/order.ts';
 import { endings, failureOf, steps, type Ending, type NewMessage, type OpenStep, type Reply, type Step } from './steps.ts';
 

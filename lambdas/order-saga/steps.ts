@@ -1,4 +1,4 @@
-import { invariant } from '../contract/core/errors.ts';
+import { invariant } from '@outbox-saga/kit/errors';
 import { orderPlaced, type MessageData, type MessageType } from '../contract/messages.ts';
 import type { Order, OrderFailure, OrderStep } from '../contract/order.ts';
 import type { MessagesTo } from '../contract/routes.ts';

@@ -1,10 +1,10 @@
 import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Envelope } from '../contract/core/envelope.ts';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { readOrder, type Order } from '../contract/order.ts';
 import { openShardName } from '../contract/tables.ts';
-import { tryUpdate } from '../kit/aws.ts';
-import { tryCommit, type CommitContext } from '../kit/commit.ts';
-import { newRow } from '../kit/outbox.ts';
+import { tryUpdate } from '@outbox-saga/kit/aws/clients';
+import { tryCommit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
+import { newRow } from '@outbox-saga/kit/outbox/rows';
 
 export type SagaStore = CommitContext & { readonly ordersTable: string };
 

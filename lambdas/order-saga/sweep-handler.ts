@@ -3,10 +3,10 @@ import type { Context, ScheduledEvent } from 'aws-lambda';
 import type { Environment } from '../contract/functions.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { messageMaker } from '../kit/message.ts';
-import { flushTelemetry } from '../kit/telemetry.ts';
-import { commitsTo, type Connections } from '../kit/wiring.ts';
-import type { OutboxContext } from '../kit/outbox.ts';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
+import { flushTelemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import { commitsTo, type Connections } from '@outbox-saga/kit/function/wiring';
+import type { OutboxContext } from '@outbox-saga/kit/outbox/rows';
 import { sweepOpenOrders, type Sweep } from './sweep.ts';
 
 /** Left over at the end of a run for the orders in hand. */

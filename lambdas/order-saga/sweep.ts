@@ -1,5 +1,5 @@
-import type { NudgePolicy } from '../contract/core/retry-policy.ts';
-import { describeError, PermanentError } from '../contract/core/errors.ts';
+import type { NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
+import { describeError, PermanentError } from '@outbox-saga/kit/errors';
 import { metrics } from '../contract/metrics.ts';
 import type { Order } from '../contract/order.ts';
 import { openShards } from '../contract/tables.ts';

@@ -1,10 +1,10 @@
-import { TransientError } from '../contract/core/errors.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
 import type { Environment } from '../contract/functions.ts';
 import { metrics } from '../contract/metrics.ts';
 import { topology, type MessagesTo } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import type { Delivery } from '../kit/consume.ts';
-import { consumeFrom, type QueueConnections } from '../kit/wiring.ts';
+import type { Delivery } from '@outbox-saga/kit/consumer/consume';
+import { consumeFrom, type QueueConnections } from '@outbox-saga/kit/function/wiring';
 import { applyChange, repair, type ViewStore } from './store.ts';
 import { changeOf } from './view.ts';
 

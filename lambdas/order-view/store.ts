@@ -1,6 +1,6 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { PermanentError, TransientError } from '../contract/core/errors.ts';
-import { conditionFailed, type Database } from '../kit/aws.ts';
+import { PermanentError, TransientError } from '@outbox-saga/kit/errors';
+import { conditionFailed, type Database } from '@outbox-saga/kit/aws/clients';
 import { readOrder } from '../contract/order.ts';
 import { viewOf, type ViewChange } from './view.ts';
 

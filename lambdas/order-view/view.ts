@@ -1,4 +1,4 @@
-import { invariant } from '../contract/core/errors.ts';
+import { invariant } from '@outbox-saga/kit/errors';
 import type { Order, OrderStatus } from '../contract/order.ts';
 import type { MessagesTo } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';

@@ -3,9 +3,9 @@ import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-la
 import type { Environment } from '../contract/functions.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { publishRecords } from '../kit/publisher.ts';
-import { flushTelemetry } from '../kit/telemetry.ts';
-import { publishesFrom, type QueueConnections } from '../kit/wiring.ts';
+import { publishRecords } from '@outbox-saga/kit/outbox/publisher';
+import { flushTelemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import { publishesFrom, type QueueConnections } from '@outbox-saga/kit/function/wiring';
 
 export function createHandler(environment: Environment<'outbox-publisher'>, connections: QueueConnections) {
   const { outbox, publish } = publishesFrom(environment, topology, durations[environment.STAGE], connections);

@@ -5,9 +5,9 @@ import { metrics } from '../contract/metrics.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
 import { openShardName, openShards } from '../contract/tables.ts';
-import { countIndex, gaugeOutbox, relayDueRows, reportGauges } from '../kit/relay.ts';
-import { flushTelemetry } from '../kit/telemetry.ts';
-import { publishesFrom, type QueueConnections } from '../kit/wiring.ts';
+import { countIndex, gaugeOutbox, relayDueRows, reportGauges } from '@outbox-saga/kit/outbox/relay';
+import { flushTelemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import { publishesFrom, type QueueConnections } from '@outbox-saga/kit/function/wiring';
 
 /** Left over at the end of a run for the gauges and for the row in hand. */
 const reserveMs = 10_000;

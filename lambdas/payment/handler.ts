@@ -1,10 +1,10 @@
 import type { Environment } from '../contract/functions.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { messageMaker } from '../kit/message.ts';
-import { secretReader } from '../kit/provider.ts';
-import { sandboxLedger } from '../kit/sandbox-ledger.ts';
-import { commitsTo, consumeFrom, type QueueConnections } from '../kit/wiring.ts';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
+import { secretReader } from '@outbox-saga/kit/effects/provider';
+import { sandboxLedger } from '../providers/sandbox-ledger.ts';
+import { commitsTo, consumeFrom, type QueueConnections } from '@outbox-saga/kit/function/wiring';
 import type { PaymentGateway } from './gateway.ts';
 import { httpGateway } from './http-gateway.ts';
 import { capturePayment, paymentEffect, paymentStates, refundPayment, type Payments } from './payment.ts';

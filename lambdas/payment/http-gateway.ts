@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { TransientError } from '../contract/core/errors.ts';
-import { callProvider, type ProviderOptions } from '../kit/provider.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
+import { callProvider, type ProviderOptions } from '@outbox-saga/kit/effects/provider';
 import type { PaymentGateway } from './gateway.ts';
 
 const captureAnswer = z.discriminatedUnion('outcome', [

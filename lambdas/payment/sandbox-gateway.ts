@@ -1,6 +1,6 @@
-import { TransientError } from '../contract/core/errors.ts';
-import type { SandboxLedger } from '../kit/sandbox-ledger.ts';
-import type { World } from '../kit/world.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
+import type { SandboxLedger } from '../providers/sandbox-ledger.ts';
+import type { World } from '@outbox-saga/kit/function/world';
 import type { CaptureOutcome, PaymentGateway } from './gateway.ts';
 
 /** A slow provider still answers well within a function's time limit. */

@@ -6,9 +6,9 @@ import { problems } from '../contract/problems.ts';
 import { callersOf, idempotencyKeySchema, placementSchema } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { createHttpHandler, invalid, isFor, Problem, readHeader, readJson, type HttpHandler } from '../kit/http.ts';
-import { messageMaker } from '../kit/message.ts';
-import { commitsTo, type Connections } from '../kit/wiring.ts';
+import { createHttpHandler, invalid, isFor, Problem, readHeader, readJson, type HttpHandler } from '@outbox-saga/kit/http/http';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
+import { commitsTo, type Connections } from '@outbox-saga/kit/function/wiring';
 import { mergeLines, openOrder, payable, requestHash } from './placement.ts';
 import { acceptOrder } from './store.ts';
 

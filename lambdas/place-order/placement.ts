@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { groupIdOf, limits, orderIdOf, type Order, type OrderLine } from '../contract/order.ts';
 import type { Placement } from '../contract/requests.ts';
-import type { FieldProblem } from '../kit/http.ts';
-import { canonicalJson } from '../kit/json.ts';
+import type { FieldProblem } from '@outbox-saga/kit/http/http';
+import { canonicalJson } from '@outbox-saga/kit/http/json';
 
 /**
  * Merges lines with the same SKU and price, and sums up.

@@ -1,8 +1,8 @@
-import type { Envelope } from '../contract/core/envelope.ts';
-import { invariant } from '../contract/core/errors.ts';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
+import { invariant } from '@outbox-saga/kit/errors';
 import type { Order } from '../contract/order.ts';
 import { openShardOf } from '../contract/tables.ts';
-import { commit, CommitRefused, type CommitContext } from '../kit/commit.ts';
+import { commit, CommitRefused, type CommitContext } from '@outbox-saga/kit/outbox/commit';
 
 /** What became of an attempt to accept. */
 export type Acceptance = 'accepted' | 'replayed' | 'key-reused';

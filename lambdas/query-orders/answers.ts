@@ -1,7 +1,7 @@
 import type { ListedOrder, OrderAnswer, TimelineAnswer } from '../contract/answers.ts';
-import { decodeEnvelope } from '../contract/core/envelope.ts';
+import { decodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import type { Order, OrderStatus } from '../contract/order.ts';
-import type { OutboxRow } from '../kit/outbox.ts';
+import type { OutboxRow } from '@outbox-saga/kit/outbox/rows';
 
 const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
 

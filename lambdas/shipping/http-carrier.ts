@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { TransientError } from '../contract/core/errors.ts';
-import { callProvider, type ProviderOptions } from '../kit/provider.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
+import { callProvider, type ProviderOptions } from '@outbox-saga/kit/effects/provider';
 import type { Carrier } from './carrier.ts';
 
 const trackingId = z.string().min(1).max(200);

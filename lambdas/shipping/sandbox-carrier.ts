@@ -1,5 +1,5 @@
-import type { SandboxLedger } from '../kit/sandbox-ledger.ts';
-import type { World } from '../kit/world.ts';
+import type { SandboxLedger } from '../providers/sandbox-ledger.ts';
+import type { World } from '@outbox-saga/kit/function/world';
 import type { Carrier } from './carrier.ts';
 
 /** A carrier for trying things out: it cannot deliver to postal code `00000` and keeps books in the sandbox ledger. */

@@ -1,7 +1,7 @@
 import type { Message } from '../contract/messages.ts';
 import type { topology } from '../contract/routes.ts';
-import { performEffect, undoEffect, type EffectContext, type EffectPort, type EffectState } from '../kit/effect.ts';
-import { replyTo, type MakeMessage } from '../kit/message.ts';
+import { performEffect, undoEffect, type EffectContext, type EffectPort, type EffectState } from '@outbox-saga/kit/effects/effect';
+import { replyTo, type MakeMessage } from '@outbox-saga/kit/messages/message';
 import type { Carrier, Consignment } from './carrier.ts';
 
 /** What the states of a shipment are called in its table. VOIDED: called off before it was ever requested. */

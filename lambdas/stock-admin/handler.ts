@@ -1,4 +1,4 @@
-import { assertNever } from '../contract/core/errors.ts';
+import { assertNever } from '@outbox-saga/kit/errors';
 import type { Environment } from '../contract/functions.ts';
 import { limits, skuSchema } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
@@ -13,8 +13,8 @@ import {
   type HttpHandler,
   type HttpRequest,
   type HttpResponse,
-} from '../kit/http.ts';
-import type { Connections } from '../kit/wiring.ts';
+} from '@outbox-saga/kit/http/http';
+import type { Connections } from '@outbox-saga/kit/function/wiring';
 import { findStock, setStock, type StockLevel, type StockStore } from './store.ts';
 
 function skuOf(request: HttpRequest): string {

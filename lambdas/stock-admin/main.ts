@@ -1,6 +1,6 @@
 import { functions } from '../contract/functions.ts';
-import { readEnvironment } from '../kit/env.ts';
-import { connect } from '../kit/wiring.ts';
+import { readEnvironment } from '@outbox-saga/kit/function/environment';
+import { connect } from '@outbox-saga/kit/function/wiring';
 import { createHandler } from './handler.ts';
 
 const environment = readEnvironment('stock-admin', functions['stock-admin']);

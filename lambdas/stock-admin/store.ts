@@ -2,7 +2,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { limits } from '../contract/order.ts';
 import { inventoryKey } from '../contract/tables.ts';
-import { conditionFailed, type Database } from '../kit/aws.ts';
+import { conditionFailed, type Database } from '@outbox-saga/kit/aws/clients';
 
 export interface StockStore {
   readonly database: Database;

@@ -3,8 +3,8 @@ import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Dashboard, PeriodOverride, SingleValueWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import { metrics } from '../../lambdas/contract/metrics.ts';
 import { failureCodes } from '../../lambdas/contract/order.ts';
-import { addAlarms, maximum } from '../constructs/observability/alarm.ts';
-import { apiAlarms, consumerAlarms, functionAlarms, outboxAlarms } from '../constructs/observability/service-alarms.ts';
+import { addAlarms, maximum } from '@outbox-saga/constructs/observability/alarm';
+import { apiAlarms, consumerAlarms, functionAlarms, outboxAlarms } from '@outbox-saga/constructs/observability/service-alarms';
 import {
   apiGraphs,
   consumerGraphs,
@@ -14,8 +14,8 @@ import {
   outboxGraphs,
   percentiles,
   type Row,
-} from '../constructs/observability/widgets.ts';
-import type { Outbox } from '../constructs/outbox.ts';
+} from '@outbox-saga/constructs/observability/widgets';
+import type { Outbox } from '@outbox-saga/constructs/outbox';
 import type { OrderServices } from '../services/order-services.ts';
 import { orderAlarms } from './order-alarms.ts';
 

@@ -1,8 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import { metrics } from '../../lambdas/contract/metrics.ts';
-import { maximum, type AlarmDefinition } from '../constructs/observability/alarm.ts';
-import { silenceAlarm } from '../constructs/observability/service-alarms.ts';
+import { maximum, type AlarmDefinition } from '@outbox-saga/constructs/observability/alarm';
+import { silenceAlarm } from '@outbox-saga/constructs/observability/service-alarms';
 import type { OrderServices } from '../services/order-services.ts';
 
 /** Alarms that are about orders, whatever the machinery below them does. */

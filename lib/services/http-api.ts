@@ -1,8 +1,8 @@
 import type { Construct } from 'constructs';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { corsHeaders, operations } from '../../lambdas/contract/api.ts';
-import { preflightRoute } from '../../lambdas/contract/core/http.ts';
-import { ServiceApi, type ApiRoute, type ServiceApiProps } from '../constructs/service-api.ts';
+import { preflightRoute } from '@outbox-saga/kit/http/contract';
+import { ServiceApi, type ApiRoute, type ServiceApiProps } from '@outbox-saga/constructs/service-api';
 import type { OrderServices } from './order-services.ts';
 
 export interface HttpApiProps extends Pick<ServiceApiProps, 'issuer' | 'throttle' | 'logRetention' | 'removalPolicy'> {

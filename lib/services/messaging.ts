@@ -1,6 +1,6 @@
-import type { Outbox } from '../constructs/outbox.ts';
-import type { OwnedTable } from '../constructs/owned-table.ts';
-import type { ServiceFunction } from '../constructs/service-function.ts';
+import type { Outbox } from '@outbox-saga/constructs/outbox';
+import type { OwnedTable } from '@outbox-saga/constructs/owned-table';
+import type { ServiceFunction } from '@outbox-saga/constructs/service-function';
 import type { OrderServices } from './order-services.ts';
 
 /** What services talk to each other through: the outbox, with its publisher and relay, and the records of what was handled. */

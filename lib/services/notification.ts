@@ -1,5 +1,5 @@
 import { Stack } from 'aws-cdk-lib';
-import type { OwnedTable } from '../constructs/owned-table.ts';
+import type { OwnedTable } from '@outbox-saga/constructs/owned-table';
 import type { Messaging } from './messaging.ts';
 import type { OrderServices } from './order-services.ts';
 

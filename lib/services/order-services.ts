@@ -3,8 +3,8 @@ import { functions, type FunctionName } from '../../lambdas/contract/functions.t
 import { metricNamespace } from '../../lambdas/contract/metrics.ts';
 import { topology, type Consumer as ConsumerName } from '../../lambdas/contract/routes.ts';
 import { tables, type TableName } from '../../lambdas/contract/tables.ts';
-import type { TokenIssuer } from '../constructs/service-api.ts';
-import { ServiceFactory } from '../constructs/service-factory.ts';
+import type { TokenIssuer } from '@outbox-saga/constructs/service-api';
+import { ServiceFactory } from '@outbox-saga/constructs/service-factory';
 import type { StageConfig } from '../stage-config.ts';
 
 export interface OrderServicesProps {

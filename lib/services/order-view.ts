@@ -1,4 +1,4 @@
-import type { OwnedTable } from '../constructs/owned-table.ts';
+import type { OwnedTable } from '@outbox-saga/constructs/owned-table';
 import type { Messaging } from './messaging.ts';
 import type { OrderServices } from './order-services.ts';
 

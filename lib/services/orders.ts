@@ -1,6 +1,6 @@
 import type { Construct } from 'constructs';
-import { everyMinute } from '../constructs/every-minute.ts';
-import type { OwnedTable } from '../constructs/owned-table.ts';
+import { everyMinute } from '@outbox-saga/constructs/every-minute';
+import type { OwnedTable } from '@outbox-saga/constructs/owned-table';
 import type { Messaging } from './messaging.ts';
 import type { OrderServices } from './order-services.ts';
 

@@ -1,6 +1,6 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
-import type { OwnedTable } from '../constructs/owned-table.ts';
-import type { ServiceFunction } from '../constructs/service-function.ts';
+import type { OwnedTable } from '@outbox-saga/constructs/owned-table';
+import type { ServiceFunction } from '@outbox-saga/constructs/service-function';
 
 /** A real payment gateway or carrier. */
 export interface ProviderConfig {

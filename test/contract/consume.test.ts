@@ -1,15 +1,15 @@
 import type { Context, SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
-import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
-import { expectedReceives } from '../../lambdas/contract/core/retry-policy.ts';
+import { encodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelope';
+import { PermanentError, TransientError } from '@outbox-saga/kit/errors';
+import { expectedReceives } from '@outbox-saga/kit/messages/retry-policy';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
-import { readDeadLetters, type DeadLetterMessage, type DeadLetterReason } from '../../lambdas/contract/core/dead-letters.ts';
-import { createConsumer } from '../../lambdas/kit/consume.ts';
-import { failureCounter } from '../../lambdas/kit/failures.ts';
-import { injectedFaults } from '../../lambdas/kit/faults.ts';
-import { runOncePerMessage } from '../../lambdas/kit/idempotency.ts';
+import { readDeadLetters, type DeadLetterMessage, type DeadLetterReason } from '@outbox-saga/kit/consumer/dead-letters';
+import { createConsumer } from '@outbox-saga/kit/consumer/consume';
+import { failureCounter } from '@outbox-saga/kit/consumer/failures';
+import { injectedFaults } from '@outbox-saga/kit/function/faults';
+import { runOncePerMessage } from '@outbox-saga/kit/consumer/idempotency';
 import { aMessage, testTelemetry, testWorld, orderKeys } from '../support/builders.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
 

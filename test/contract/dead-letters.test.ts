@@ -6,9 +6,9 @@ import {
   type SendMessageCommandInput,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { DeadLetterReason } from '../../lambdas/contract/core/dead-letters.ts';
-import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
-import type { Queues } from '../../lambdas/kit/aws.ts';
+import type { DeadLetterReason } from '@outbox-saga/kit/consumer/dead-letters';
+import { encodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelope';
+import type { Queues } from '@outbox-saga/kit/aws/clients';
 import { consumersOf, type ConsumerQueues } from '../../ops/dead-letters.ts';
 import { listDeadLetters, redriveDeadLetters, type Selection } from '../../ops/triage.ts';
 import { aMessage, orderKeys } from '../support/builders.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TransientError } from '../../lambdas/contract/core/errors.ts';
-import { RequestRefused } from '../../lambdas/kit/effect.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
+import { RequestRefused } from '@outbox-saga/kit/effects/effect';
 import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
 import { capturePayment, refundPayment } from '../../lambdas/payment/payment.ts';
 import { aMessage, anOrder, orderKeys, testWorld } from '../support/builders.ts';

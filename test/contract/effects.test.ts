@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TransientError } from '../../lambdas/contract/core/errors.ts';
-import { sandboxLedger } from '../../lambdas/kit/sandbox-ledger.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
+import { sandboxLedger } from '../../lambdas/providers/sandbox-ledger.ts';
 import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
 import { capturePayment, refundPayment, type Payments } from '../../lambdas/payment/payment.ts';
 import { sandboxGateway } from '../../lambdas/payment/sandbox-gateway.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { callAws } from '../../lambdas/kit/aws-call.ts';
-import { secretReader } from '../../lambdas/kit/provider.ts';
+import { callAws } from '@outbox-saga/kit/aws/signed-call';
+import { secretReader } from '@outbox-saga/kit/effects/provider';
 import { httpGateway } from '../../lambdas/payment/http-gateway.ts';
 import { httpCarrier } from '../../lambdas/shipping/http-carrier.ts';
 import { testWorld } from '../support/builders.ts';

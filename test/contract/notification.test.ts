@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
+import { PermanentError, TransientError } from '@outbox-saga/kit/errors';
 import type { Mailer } from '../../lambdas/notification/mailer.ts';
 import { notify, type Notifier } from '../../lambdas/notification/notify.ts';
 import { aMessage, anOrder, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readOrder } from '../../lambdas/contract/order.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
-import type { CommitContext } from '../../lambdas/kit/commit.ts';
-import { messageMaker } from '../../lambdas/kit/message.ts';
+import type { CommitContext } from '@outbox-saga/kit/outbox/commit';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { hear, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { repair } from '../../lambdas/order-view/store.ts';
 import { createHandler as placeOrder } from '../../lambdas/place-order/handler.ts';

@@ -1,12 +1,12 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
+import { encodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelope';
 import { durations } from '../../lambdas/contract/stages.ts';
-import { claim, markSent, newRow, type OutboxContext, type OutboxRow } from '../../lambdas/kit/outbox.ts';
-import { batchesOf } from '../../lambdas/kit/publish.ts';
-import { publishRecords } from '../../lambdas/kit/publisher.ts';
-import { gaugeOutbox, relayDueRows } from '../../lambdas/kit/relay.ts';
+import { claim, markSent, newRow, type OutboxContext, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import { batchesOf } from '@outbox-saga/kit/outbox/publish';
+import { publishRecords } from '@outbox-saga/kit/outbox/publisher';
+import { gaugeOutbox, relayDueRows } from '@outbox-saga/kit/outbox/relay';
 import { aMessage, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
 import { publishTo, queuesThat, recordOf } from '../support/outbox.ts';
 import { startTables, type TestTables } from '../support/tables.ts';

@@ -1,7 +1,7 @@
 import { marshall } from '@aws-sdk/util-dynamodb';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { decodeEnvelope, encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
+import { decodeEnvelope, encodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import type { Message } from '../../lambdas/contract/messages.ts';
 import { limits, readOrder, type Order } from '../../lambdas/contract/order.ts';
 import { applyChange } from '../../lambdas/order-view/store.ts';

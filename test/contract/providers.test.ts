@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
-import { TransientError } from '../../lambdas/contract/core/errors.ts';
-import type { Database } from '../../lambdas/kit/aws.ts';
-import type { ProviderOptions } from '../../lambdas/kit/provider.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
+import type { Database } from '@outbox-saga/kit/aws/clients';
+import type { ProviderOptions } from '@outbox-saga/kit/effects/provider';
 import { httpGateway } from '../../lambdas/payment/http-gateway.ts';
 import { capturePayment, refundPayment } from '../../lambdas/payment/payment.ts';
 import { httpCarrier } from '../../lambdas/shipping/http-carrier.ts';

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { decodeMessage, typesFor } from '../../lambdas/contract/core/routing.ts';
-import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
-import { TransientError } from '../../lambdas/contract/core/errors.ts';
+import { decodeMessage, typesFor } from '@outbox-saga/kit/messages/topology';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
+import { TransientError } from '@outbox-saga/kit/errors';
 import type { Message, MessageType } from '../../lambdas/contract/messages.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import type { Order } from '../../lambdas/contract/order.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
-import { messageMaker } from '../../lambdas/kit/message.ts';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { releaseStock, reserveStock } from '../../lambdas/inventory/stock.ts';
 import { notify } from '../../lambdas/notification/notify.ts';
 import { repair } from '../../lambdas/order-view/store.ts';

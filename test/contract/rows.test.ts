@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { topology } from '../../lambdas/contract/routes.ts';
-import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
-import { newRow, owedOnlyToListeners, rowsOf } from '../../lambdas/kit/outbox.ts';
+import { commit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
+import { newRow, owedOnlyToListeners, rowsOf } from '@outbox-saga/kit/outbox/rows';
 import { aMessage, orderKeys, testWorld } from '../support/builders.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
 import { clearedTables, type TestTables } from '../support/tables.ts';

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { encodeEnvelope, type Envelope } from '../../lambdas/contract/core/envelope.ts';
+import { encodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelope';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
-import type { Queues } from '../../lambdas/kit/aws.ts';
-import { markDead, newRow, type OutboxContext, type OutboxRow } from '../../lambdas/kit/outbox.ts';
-import { relayDueRows } from '../../lambdas/kit/relay.ts';
+import type { Queues } from '@outbox-saga/kit/aws/clients';
+import { markDead, newRow, type OutboxContext, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import { relayDueRows } from '@outbox-saga/kit/outbox/relay';
 import { aMessage, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
-import { TransientError } from '../../lambdas/contract/core/errors.ts';
+import { TransientError } from '@outbox-saga/kit/errors';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { openShardName, openShardOf, viewSortKey } from '../../lambdas/contract/tables.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
-import { newRow, type OutboxRow } from '../../lambdas/kit/outbox.ts';
-import { commit, type CommitContext } from '../../lambdas/kit/commit.ts';
-import { messageMaker } from '../../lambdas/kit/message.ts';
+import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import { commit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
 import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { sweepOpenOrders } from '../../lambdas/order-saga/sweep.ts';

@@ -7,9 +7,9 @@ import { topology } from '../../lambdas/contract/routes.ts';
 import { stageNames, type StageName } from '../../lambdas/contract/stages.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { tables as definitions } from '../../lambdas/contract/tables.ts';
-import { bundleFile } from '../../lib/bundle.ts';
+import { bundleFile } from '@outbox-saga/constructs/bundle';
 import { orderApp } from '../../lib/app.ts';
-import { Outbox } from '../../lib/constructs/outbox.ts';
+import { Outbox } from '@outbox-saga/constructs/outbox';
 import { stages } from '../../lib/stage-config.ts';
 import { logicalId, prodContext, templates, type Resource, type Resources } from '../support/templates.ts';
 
@@ -132,7 +132,7 @@ describe('tables', () => {
         indexes = [],
         expiryAttribute,
         stream,
-      } = definition as import('../../lambdas/contract/core/tables.ts').TableDefinition;
+      } = definition as import('@outbox-saga/kit/tables').TableDefinition;
       return {
         keys: [partitionKey.name, ...(sortKey ? [sortKey.name] : [])],
         indexes: indexes.map((index) => [index.name, index.partitionKey.name, index.sortKey?.name, index.projection]),

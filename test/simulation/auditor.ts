@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { routeOf } from '../../lambdas/contract/core/routing.ts';
+import { routeOf } from '@outbox-saga/kit/messages/topology';
 import { topology } from '../../lambdas/contract/routes.ts';
 import type { Order } from '../../lambdas/contract/order.ts';
 import { viewSortKey } from '../../lambdas/contract/tables.ts';
-import type { Fields } from '../../lambdas/kit/telemetry.ts';
-import type { OutboxRow } from '../../lambdas/kit/outbox.ts';
+import type { Fields } from '@outbox-saga/kit/telemetry/telemetry';
+import type { OutboxRow } from '@outbox-saga/kit/outbox/rows';
 import { envelopeOf, idOf } from './audit/bodies.ts';
 import { Books, type SettlesWithin, type StoredOrder } from './audit/books.ts';
 import { Outside, type Promises } from './audit/promises.ts';

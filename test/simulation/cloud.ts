@@ -1,11 +1,11 @@
 import type { Context } from 'aws-lambda';
 import { tables } from '../../lambdas/contract/tables.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
-import type { Fields, Telemetry } from '../../lambdas/kit/telemetry.ts';
-import { visibilityTimeoutSeconds } from '../../lambdas/contract/core/durations.ts';
-import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
-import { injectedFaults } from '../../lambdas/kit/faults.ts';
-import { idSource, type World } from '../../lambdas/kit/world.ts';
+import type { Fields, Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import { visibilityTimeoutSeconds } from '@outbox-saga/kit/messages/durations';
+import type { QueueConnections } from '@outbox-saga/kit/function/wiring';
+import { injectedFaults } from '@outbox-saga/kit/function/faults';
+import { idSource, type World } from '@outbox-saga/kit/function/world';
 import { applies, named, outcomeOf, refusalOf, unavailable, type Site } from './calls.ts';
 import {
   consumers,
@@ -70,7 +70,7 @@ export interface Sabotage {
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Clients of AWS give a call up after this (lambdas/kit/aws.ts), and whoever called decides again. */
+/** Clients of AWS give a call up after this (packages/kit/src/aws/clients.ts), and whoever called decides again. */
 const requestTimeoutMs = 2000;
 
 export interface Observer {

@@ -1,4 +1,4 @@
-import { encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
+import { encodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import { groupIdOf, orderIdOf, orderSteps, type OrderStep } from '../../lambdas/contract/order.ts';
 import { idOf } from './audit/bodies.ts';
 import type { Auditor } from './auditor.ts';

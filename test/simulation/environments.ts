@@ -3,8 +3,8 @@ import { functions, type Environment, type FunctionName } from '../../lambdas/co
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations, type StageName } from '../../lambdas/contract/stages.ts';
 import { tables } from '../../lambdas/contract/tables.ts';
-import { readEnvironment } from '../../lambdas/kit/env.ts';
-import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
+import { readEnvironment } from '@outbox-saga/kit/function/environment';
+import type { QueueConnections } from '@outbox-saga/kit/function/wiring';
 import { createHandler as inventory } from '../../lambdas/inventory/handler.ts';
 import { createHandler as notification } from '../../lambdas/notification/handler.ts';
 import { createHandler as orderCancel } from '../../lambdas/order-saga/cancel-handler.ts';

@@ -1,4 +1,4 @@
-import { shardOf } from '../../lambdas/contract/core/tables.ts';
+import { shardOf } from '@outbox-saga/kit/tables';
 import { Random } from './random.ts';
 
 /** What may happen to one call of a function to the outside. The rate is per call. */

@@ -1,4 +1,4 @@
-import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
+import type { QueueConnections } from '@outbox-saga/kit/function/wiring';
 import type { Sabotage } from './cloud.ts';
 import type { Input, TransactItem } from './memory/database.ts';
 import type { QueueInput } from './memory/ports.ts';

@@ -1,4 +1,4 @@
-import type { World } from '../../lambdas/kit/world.ts';
+import type { World } from '@outbox-saga/kit/function/world';
 import { stageDurations } from './environments.ts';
 import { malformedPostalCode, malformedToken } from './workload.ts';
 

@@ -1,6 +1,6 @@
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { failureAttribute } from '../../lambdas/contract/core/dead-letters.ts';
-import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
+import { failureAttribute } from '@outbox-saga/kit/consumer/dead-letters';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import type { Sabotage } from './cloud.ts';
 import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
 import { everywhere, intercept, only, onWrite } from './interception.ts';

@@ -1,7 +1,7 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
-import type { QueueConnections } from '../../lambdas/kit/wiring.ts';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
+import type { QueueConnections } from '@outbox-saga/kit/function/wiring';
 import type { Sabotage } from './cloud.ts';
 import {
   everywhere,

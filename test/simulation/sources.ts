@@ -1,5 +1,5 @@
 import type { SQSBatchResponse } from 'aws-lambda';
-import { shardOf } from '../../lambdas/contract/core/tables.ts';
+import { shardOf } from '@outbox-saga/kit/tables';
 import type { Cloud } from './cloud.ts';
 import { queueUrl, type SimulatedFunction } from './environments.ts';
 import type { Item as EngineItem } from '@outbox-saga/emulator/dynamodb/values';
@@ -133,7 +133,7 @@ interface Shard {
   planned: boolean;
 }
 
-/** The event source of the outbox's stream, with the bounds that lib/constructs/outbox.ts sets. */
+/** The event source of the outbox's stream, with the bounds that packages/constructs/src/outbox.ts sets. */
 export class StreamSource {
   readonly #cloud: Cloud;
   readonly #observer: SourceObserver;

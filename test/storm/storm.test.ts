@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReceiveMessageCommand, SendMessageCommand, type Message } from '@aws-sdk/client-sqs';
 import { expect, it } from 'vitest';
-import { readDeadLetters, type DeadLetter } from '../../lambdas/contract/core/dead-letters.ts';
+import { readDeadLetters, type DeadLetter } from '@outbox-saga/kit/consumer/dead-letters';
 import { auditBooks, auditEchoes } from '../support/audit.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { startRuntime, type StartedRuntime } from '../support/runtime.ts';

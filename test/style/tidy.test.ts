@@ -10,41 +10,38 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const sources = files.filter((file) => file.endsWith('.ts') && !/(^|\/)test\//.test(file));
 
-/** The rooms of lambdas/: everything that is neither contract nor kit. */
+/** The rooms of lambdas/: everything but the contract, and what providers' rooms share. */
 const roomOf = (file: string): string | undefined => {
   const room = /^lambdas\/([^/]+)\//.exec(file)?.[1];
-  return room === 'contract' || room === 'kit' ? undefined : room;
+  return room === 'contract' || room === 'providers' ? undefined : room;
 };
 const layerOf = (file: string): string => {
-  if (file.startsWith('lambdas/contract/core/')) return 'core';
-  if (file.startsWith('lambdas/contract/')) return 'contract';
-  if (file.startsWith('lambdas/kit/')) return 'kit';
+  if (/^lambdas\/(contract|providers)\//.test(file)) return file.split('/')[1]!;
   // The table of steps is data: the documents are made from it too.
   if (file === 'lambdas/order-saga/steps.ts') return 'steps';
   if (file.startsWith('lambdas/')) return 'room';
   if (file.startsWith('packages/')) return file.split('/')[1]!;
-  if (file.startsWith('lib/constructs/')) return 'constructs';
   return file.split('/')[0]!;
 };
 
-/** What each layer may import. Nothing imports a room but its own files; the machinery and the constructs never see orders or stages. */
+/** What each layer may import. Nothing imports a room but its own files; no package sees orders or stages. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   emulator: ['emulator'],
   testing: ['testing'],
-  core: ['core'],
-  contract: ['core', 'contract'],
-  kit: ['core', 'kit'],
-  steps: ['core', 'contract'],
-  room: ['core', 'contract', 'kit', 'steps', 'room'],
-  local: ['emulator', 'core', 'kit', 'local'],
-  constructs: ['core', 'constructs'],
-  lib: ['core', 'contract', 'constructs', 'local', 'lib'],
+  kit: ['kit'],
+  constructs: ['kit', 'constructs'],
+  local: ['emulator', 'kit', 'local'],
+  contract: ['kit', 'contract'],
+  steps: ['kit', 'contract'],
+  providers: ['kit', 'providers'],
+  room: ['kit', 'contract', 'providers', 'steps', 'room'],
+  lib: ['kit', 'constructs', 'local', 'contract', 'lib'],
   cli: ['cli'],
-  ops: ['core', 'contract', 'kit', 'ops'],
-  bin: ['cli', 'core', 'contract', 'lib', 'local', 'ops', 'bin'],
-  client: ['cli', 'core', 'contract', 'client', 'steps'],
-  load: ['cli', 'contract', 'kit', 'client', 'local', 'load'],
-  bench: ['emulator', 'cli', 'core', 'contract', 'client', 'lib', 'local', 'load', 'bench'],
+  ops: ['kit', 'contract', 'ops'],
+  bin: ['constructs', 'local', 'cli', 'contract', 'lib', 'ops', 'bin'],
+  client: ['kit', 'cli', 'contract', 'steps', 'client'],
+  load: ['kit', 'local', 'cli', 'contract', 'client', 'load'],
+  bench: ['emulator', 'kit', 'constructs', 'local', 'cli', 'contract', 'client', 'lib', 'load', 'bench'],
   demo: ['cli', 'client', 'ops', 'demo'],
 };
 
@@ -75,7 +72,7 @@ describe('the client', () => {
 });
 
 describe('bundles', () => {
-  it.each(sources.filter((file) => roomOf(file) !== undefined || file.startsWith('lambdas/kit/')))(
+  it.each(sources.filter((file) => roomOf(file) !== undefined || file.startsWith('packages/kit/')))(
     '%s takes only types from the API’s contract',
     (file) => {
       expect(read(file)).not.toMatch(/import (?!type )[^;]*contract\/api\.ts'/);
@@ -85,7 +82,7 @@ describe('bundles', () => {
 
 describe('pure files', () => {
   const pure = sources.filter((file) =>
-    /^lambdas\/(contract\/|order-saga\/(saga|steps)|inventory\/reservation|order-view\/view|place-order\/placement|query-orders\/(answers|cursor)|notification\/notification)/.test(
+    /^packages\/kit\/src\/(messages\/(?!message)|errors|base32|tables|consumer\/dead-letters|function\/(definition|fault-settings)|http\/contract|telemetry\/metrics)|^lambdas\/(contract\/|order-saga\/(saga|steps)|inventory\/reservation|order-view\/view|place-order\/placement|query-orders\/(answers|cursor)|notification\/notification)/.test(
       file,
     ),
   );
@@ -96,7 +93,7 @@ describe('pure files', () => {
 });
 
 describe('the one door', () => {
-  it.each(sources.filter((file) => file.startsWith('lambdas/') && file !== 'lambdas/kit/world.ts'))(
+  it.each(sources.filter((file) => /^(lambdas|packages\/kit)\//.test(file) && file !== 'packages/kit/src/function/world.ts'))(
     '%s asks the world for time, ids and chance',
     (file) => {
       expect(read(file)).not.toMatch(/Date\.now\(|new Date\(\)|Math\.random\(|randomUUID\(|randomBytes\(|setTimeout\(/);

@@ -1,6 +1,6 @@
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import { readDeadLetters } from '../../lambdas/contract/core/dead-letters.ts';
+import { readDeadLetters } from '@outbox-saga/kit/consumer/dead-letters';
 import { eventually, itemsOf, queueDepth, type System } from './system.ts';
 
 export interface StoredOrder {

@@ -1,10 +1,10 @@
-import type { Envelope } from '../../lambdas/contract/core/envelope.ts';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { topology } from '../../lambdas/contract/routes.ts';
 import type { Message, MessageData, MessageType } from '../../lambdas/contract/messages.ts';
 import { groupIdOf, orderIdOf, type Order } from '../../lambdas/contract/order.ts';
-import { idSource, type World } from '../../lambdas/kit/world.ts';
-import type { Fields, Telemetry } from '../../lambdas/kit/telemetry.ts';
-import type { MetricDefinition } from '../../lambdas/contract/core/metrics.ts';
+import { idSource, type World } from '@outbox-saga/kit/function/world';
+import type { Fields, Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import type { MetricDefinition } from '@outbox-saga/kit/telemetry/metrics';
 
 /** A world whose clock moves only when it is told to. */
 export function testWorld(start = 1_700_000_000_000): World & { advance(milliseconds: number): void } {

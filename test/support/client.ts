@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { OutgoingRequest } from '../../client/http.ts';
 import { OrderSagaClient } from '../../client/order-saga.ts';
-import { Sha256 } from '../../lambdas/kit/sha256.ts';
+import { Sha256 } from '@outbox-saga/kit/aws/sha256';
 import { toSign } from '../../load/signed.ts';
 import { undocumented } from './document.ts';
 

@@ -1,8 +1,8 @@
 import { topology } from '../../lambdas/contract/routes.ts';
-import type { Database } from '../../lambdas/kit/aws.ts';
-import type { EffectContext, EffectPort, EffectState } from '../../lambdas/kit/effect.ts';
-import { messageMaker } from '../../lambdas/kit/message.ts';
-import type { World } from '../../lambdas/kit/world.ts';
+import type { Database } from '@outbox-saga/kit/aws/clients';
+import type { EffectContext, EffectPort, EffectState } from '@outbox-saga/kit/effects/effect';
+import { messageMaker } from '@outbox-saga/kit/messages/message';
+import type { World } from '@outbox-saga/kit/function/world';
 import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
 import { paymentEffect, paymentStates, type Payments } from '../../lambdas/payment/payment.ts';
 import type { Carrier } from '../../lambdas/shipping/carrier.ts';

@@ -1,6 +1,6 @@
 import type { Context } from 'aws-lambda';
-import type { Connections } from '../../lambdas/kit/wiring.ts';
-import type { World } from '../../lambdas/kit/world.ts';
+import type { Connections } from '@outbox-saga/kit/function/wiring';
+import type { World } from '@outbox-saga/kit/function/world';
 import { testTelemetry } from './builders.ts';
 import type { TestTables } from './tables.ts';
 

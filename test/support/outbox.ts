@@ -3,8 +3,8 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
-import type { Queues } from '../../lambdas/kit/aws.ts';
-import type { PublishContext } from '../../lambdas/kit/publish.ts';
+import type { Queues } from '@outbox-saga/kit/aws/clients';
+import type { PublishContext } from '@outbox-saga/kit/outbox/publish';
 
 /** `fault`: SQS takes the call and could not store this entry, by its own fault. `down`: the whole call fails. */
 export type QueueAnswer = 'take' | 'refuse' | 'fault' | 'down';

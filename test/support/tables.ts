@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CreateTableCommand, DynamoDBClient, type KeySchemaElement } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { TableDefinition } from '../../lambdas/contract/core/tables.ts';
+import type { TableDefinition } from '@outbox-saga/kit/tables';
 import { tables, type TableName } from '../../lambdas/contract/tables.ts';
 import { MemoryDatabase } from '../simulation/memory/database.ts';
 import { databasePorts } from '../simulation/memory/ports.ts';

@@ -6,7 +6,7 @@ import { afterAll } from 'vitest';
 import type { StageName } from '../../lambdas/contract/stages.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { orderApp } from '../../lib/app.ts';
-import { bundleFunctions } from '../../lib/bundle.ts';
+import { bundleFunctions } from '@outbox-saga/constructs/bundle';
 import { bundling } from '../../lib/project.ts';
 
 /** A resource as a template has it; its shape is what the tests are about. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { generated } from '../../client/generate/generated.ts';
 import { responseOf, type Json } from '../../client/generate/openapi.ts';
 import { operations } from '../../lambdas/contract/api.ts';
-import { gatewayAnswers, problemType, type OperationDefinition } from '../../lambdas/contract/core/http.ts';
+import { gatewayAnswers, problemType, type OperationDefinition } from '@outbox-saga/kit/http/contract';
 import { problems } from '../../lambdas/contract/problems.ts';
 import { document, mismatch, undocumented } from '../support/document.ts';
 

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { classify } from '../../lambdas/contract/core/errors.ts';
-import { callLimits, callSettings, connectDatabase, connectQueues, longestPauseMs, quickRetries } from '../../lambdas/kit/aws.ts';
+import { classify } from '@outbox-saga/kit/errors';
+import { callLimits, callSettings, connectDatabase, connectQueues, longestPauseMs, quickRetries } from '@outbox-saga/kit/aws/clients';
 
 const stops: (() => void)[] = [];
 afterEach(() => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { functions } from '../../lambdas/contract/functions.ts';
-import { bundleFile, bundleFunctions, bundleMapFile } from '../../lib/bundle.ts';
+import { bundleFile, bundleFunctions, bundleMapFile } from '@outbox-saga/constructs/bundle';
 import { bundling } from '../../lib/project.ts';
 import { originalTrace, type BundleMap } from '../../ops/trace.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
@@ -26,8 +26,10 @@ describe('a bundle’s source map', () => {
 
   it('names sources from the project’s root wherever it was made, so that the code has the same hash everywhere', () => {
     const { sources, sourcesContent } = mapIn(bundle);
-    expect(sources).toEqual(expect.arrayContaining(['lambdas/health/main.ts', 'lambdas/health/handler.ts', 'lambdas/kit/http.ts']));
-    expect(sources.filter((source) => !/^lambdas\/|(^|\/)node_modules\//.test(source))).toEqual([]);
+    expect(sources).toEqual(
+      expect.arrayContaining(['lambdas/health/main.ts', 'lambdas/health/handler.ts', 'packages/kit/src/http/http.ts']),
+    );
+    expect(sources.filter((source) => !/^(lambdas|packages)\/|(^|\/)node_modules\//.test(source))).toEqual([]);
     expect(sourcesContent).toBeUndefined();
   });
 

@@ -1,13 +1,13 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { operations } from '../../lambdas/contract/api.ts';
-import type { Callers, OperationDefinition } from '../../lambdas/contract/core/http.ts';
+import type { Callers, OperationDefinition } from '@outbox-saga/kit/http/contract';
 import { functions, type FunctionName } from '../../lambdas/contract/functions.ts';
 import { createHandler as health } from '../../lambdas/health/handler.ts';
-import { readEnvironment } from '../../lambdas/kit/env.ts';
-import { injectedFaults } from '../../lambdas/kit/faults.ts';
-import type { Fields } from '../../lambdas/kit/telemetry.ts';
-import type { Connections } from '../../lambdas/kit/wiring.ts';
+import { readEnvironment } from '@outbox-saga/kit/function/environment';
+import { injectedFaults } from '@outbox-saga/kit/function/faults';
+import type { Fields } from '@outbox-saga/kit/telemetry/telemetry';
+import type { Connections } from '@outbox-saga/kit/function/wiring';
 import { createHandler as orderCancel } from '../../lambdas/order-saga/cancel-handler.ts';
 import { createHandler as placeOrder } from '../../lambdas/place-order/handler.ts';
 import { createHandler as queryOrders } from '../../lambdas/query-orders/handler.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { variablesOf } from '../../bench/bundles.ts';
 import { functions, type FunctionName } from '../../lambdas/contract/functions.ts';
-import { readEnvironment } from '../../lambdas/kit/env.ts';
+import { readEnvironment } from '@outbox-saga/kit/function/environment';
 
 const root = join(import.meta.dirname, '../..');
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };

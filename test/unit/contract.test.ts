@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { visibilityTimeoutSeconds } from '../../lambdas/contract/core/durations.ts';
+import { visibilityTimeoutSeconds } from '@outbox-saga/kit/messages/durations';
 import { assertOrderDurations } from '../../lambdas/contract/durations.ts';
-import { decodeEnvelope, encodeEnvelope } from '../../lambdas/contract/core/envelope.ts';
-import { classify, describeError, fingerprint, PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
-import { backoffSeconds, expectedReceives, ladderSeconds } from '../../lambdas/contract/core/retry-policy.ts';
-import { assertReceives, decodeMessage, defineTopology, onlyListeners, typesFor } from '../../lambdas/contract/core/routing.ts';
-import { shardOf } from '../../lambdas/contract/core/tables.ts';
+import { decodeEnvelope, encodeEnvelope } from '@outbox-saga/kit/messages/envelope';
+import { classify, describeError, fingerprint, PermanentError, TransientError } from '@outbox-saga/kit/errors';
+import { backoffSeconds, expectedReceives, ladderSeconds } from '@outbox-saga/kit/messages/retry-policy';
+import { assertReceives, decodeMessage, defineTopology, onlyListeners, typesFor } from '@outbox-saga/kit/messages/topology';
+import { shardOf } from '@outbox-saga/kit/tables';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations, stageNames } from '../../lambdas/contract/stages.ts';
-import { readEnvironment } from '../../lambdas/kit/env.ts';
-import { timeOfId } from '../../lambdas/kit/relay.ts';
-import { currentTraceparent } from '../../lambdas/kit/trace.ts';
-import { idSource } from '../../lambdas/kit/world.ts';
+import { readEnvironment } from '@outbox-saga/kit/function/environment';
+import { timeOfId } from '@outbox-saga/kit/outbox/relay';
+import { currentTraceparent } from '@outbox-saga/kit/telemetry/trace';
+import { idSource } from '@outbox-saga/kit/function/world';
 import { aMessage, orderKeys } from '../support/builders.ts';
 
 describe('envelopes', () => {

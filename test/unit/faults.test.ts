@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { faultsFrom, parseFaults, variablesOf } from '../../lambdas/contract/core/faults.ts';
+import { faultsFrom, parseFaults, variablesOf } from '@outbox-saga/kit/function/fault-settings';
 import { FaultBoard, faultOf, splitBatch } from '@outbox-saga/local/faults';
 import { app } from '../../lib/local-app.ts';
 import { parseOptions } from '@outbox-saga/local/options';

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { createHandler } from '../../lambdas/health/handler.ts';
-import { injectedFaults } from '../../lambdas/kit/faults.ts';
+import { injectedFaults } from '@outbox-saga/kit/function/faults';
 import { testTelemetry, testWorld } from '../support/builders.ts';
 
 const world = testWorld();

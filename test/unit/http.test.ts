@@ -1,13 +1,13 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { PermanentError, TransientError } from '../../lambdas/contract/core/errors.ts';
-import { injectedFaults } from '../../lambdas/kit/faults.ts';
-import { duplicateKey } from '../../lambdas/kit/json.ts';
-import { createHttpHandler, Problem, readJson, type HttpHandler } from '../../lambdas/kit/http.ts';
+import { PermanentError, TransientError } from '@outbox-saga/kit/errors';
+import { injectedFaults } from '@outbox-saga/kit/function/faults';
+import { duplicateKey } from '@outbox-saga/kit/http/json';
+import { createHttpHandler, Problem, readJson, type HttpHandler } from '@outbox-saga/kit/http/http';
 import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
 import { etagOf, isKnown, orderAnswer, timelineAnswer } from '../../lambdas/query-orders/answers.ts';
-import { newRow } from '../../lambdas/kit/outbox.ts';
+import { newRow } from '@outbox-saga/kit/outbox/rows';
 import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders.ts';
 
 const world = testWorld();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { outcomeIdOf, type Order } from '../../lambdas/contract/order.ts';
-import { envelopeSchema } from '../../lambdas/contract/core/envelope.ts';
+import { envelopeSchema } from '@outbox-saga/kit/messages/envelope';
 import { decide, evolve, outcomeOf, type Cancel, type Reply } from '../../lambdas/order-saga/saga.ts';
 import { aMessage, anOrder } from '../support/builders.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { metricNamespace, metrics } from '../../lambdas/contract/metrics.ts';
-import { createTelemetry } from '../../lambdas/kit/telemetry.ts';
+import { createTelemetry } from '@outbox-saga/kit/telemetry/telemetry';
 
 interface MetricLine {
   readonly _aws: { readonly CloudWatchMetrics: { readonly Namespace: string; readonly Dimensions: readonly (readonly string[])[] }[] };

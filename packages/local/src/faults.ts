@@ -1,5 +1,5 @@
 import { AwsError } from '@outbox-saga/emulator/aws-error';
-import { variablesOf, type FaultName, type Faults, type FaultSettings } from '../../../lambdas/contract/core/faults.ts';
+import { variablesOf, type FaultName, type Faults, type FaultSettings } from '@outbox-saga/kit/function/fault-settings';
 
 type RateName = Extract<FaultName, `${string}Rate`>;
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseFaults, type Faults } from '../../../lambdas/contract/core/faults.ts';
+import { parseFaults, type Faults } from '@outbox-saga/kit/function/fault-settings';
 import type { LocalApp } from './app.ts';
 import { StartProblem } from './problem.ts';
 

@@ -1,5 +1,5 @@
 import type { Assembly } from './assembly.ts';
-import { faultsFrom } from '../../../lambdas/contract/core/faults.ts';
+import { faultsFrom } from '@outbox-saga/kit/function/fault-settings';
 import type { UsageMeter } from './aws/usage.ts';
 import type { Iam } from './iam.ts';
 import { issuerPath, type Identities } from './identities.ts';

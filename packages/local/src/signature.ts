@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { Sha256 } from '../../../lambdas/kit/sha256.ts';
+import { Sha256 } from '@outbox-saga/kit/aws/sha256';
 import { localRegion } from './template.ts';
 
 /** What of an HTTP request is signed, beside its body. */

@@ -1,4 +1,4 @@
-import type { Envelope } from '../../../lambdas/contract/core/envelope.ts';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 
 const read = new Map<string, Envelope | undefined>();
 const mostRead = 10_000;

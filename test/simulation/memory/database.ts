@@ -1,5 +1,5 @@
 import { ConditionalCheckFailedException, TransactionCanceledException, type AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { TableDefinition } from '../../../lambdas/contract/core/tables.ts';
+import type { TableDefinition } from '@outbox-saga/kit/tables';
 import { AwsError } from '@outbox-saga/emulator/aws-error';
 import { DynamoEngine } from '@outbox-saga/emulator/dynamodb/engine';
 import { MemoryTable } from '@outbox-saga/emulator/dynamodb/memory';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { JWTPayload } from 'jose';
-import { gatewayAnswers, type GatewayAnswer } from '../../../../lambdas/contract/core/http.ts';
+import { gatewayAnswers, type GatewayAnswer } from '@outbox-saga/kit/http/contract';
 import type { Iam } from '../iam.ts';
 import type { Identities } from '../identities.ts';
 import { StartProblem } from '../problem.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { correlationIdPattern, gatewayAnswers, type GatewayAnswer } from '../../../../lambdas/contract/core/http.ts';
+import { correlationIdPattern, gatewayAnswers, type GatewayAnswer } from '@outbox-saga/kit/http/contract';
 import { bodyOf, foreign, startServer, type LocalServer, type Timeouts } from '@outbox-saga/emulator/http-server';
 import { StartProblem } from '../problem.ts';
 import { corsHeaders, isPreflight, type CorsConfiguration } from './cors.ts';

@@ -1,0 +1,119 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
+import { PermanentError, TransientError } from '../errors.ts';
+import type { Envelope } from '../messages/envelope.ts';
+import { longestPauseMs, type Database } from '../aws/clients.ts';
+import { newRow } from './rows.ts';
+import type { World } from '../function/world.ts';
+
+export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
+
+/** What every commit needs to know of its surroundings. */
+export interface CommitContext {
+  readonly database: Database;
+  readonly outboxTable: string;
+  /** Name of the committing function; the timeline shows it. */
+  readonly source: string;
+  readonly outboxExpirySeconds: number;
+  /** Rows that the stream has not delivered after this long are the relay's. Default: never, the rows' aggregate watches over them. */
+  readonly pendingSeconds?: number;
+  readonly world: World;
+}
+
+/** One refused write of a transaction. `item` is there when the write asked for ALL_OLD. */
+export interface Refusal {
+  readonly index: number;
+  readonly item: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Conditions did not hold and nothing was written. Only the caller knows whether that means "already done". */
+export class CommitRefused extends Error {
+  override readonly name = 'CommitRefused';
+  readonly refusals: readonly Refusal[];
+
+  constructor(refusals: readonly Refusal[], cause: unknown) {
+    super(`conditions of write ${refusals.map((refusal) => refusal.index).join(', ')} do not hold`, { cause });
+    this.refusals = refusals;
+  }
+
+  refusalOf(index: number): Refusal | undefined {
+    return this.refusals.find((refusal) => refusal.index === index);
+  }
+}
+
+const conflictTries = 4;
+
+/**
+ * The one door for state and messages: both are written in one transaction, or neither is.
+ * A row of the outbox is all it takes to send; nothing else in this system sends business messages.
+ *
+ * Contention with another transaction is retried at once, a few times, with jitter of at most 200 ms.
+ *
+ * @throws CommitRefused when a condition does not hold
+ * @throws TransientError when contention or throttling persists; nothing was written
+ */
+export async function commit(context: CommitContext, writes: readonly Write[], messages: readonly Envelope[]): Promise<void> {
+  const rows = messages.map((message): Write => ({
+    Put: { TableName: context.outboxTable, Item: newRow(message, context) },
+  }));
+  const command = new TransactWriteCommand({ TransactItems: [...writes, ...rows] });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await context.database.send(command);
+      return;
+    } catch (error) {
+      const contention = contentionOf(error);
+      if (!contention) throw error;
+      if (attempt === conflictTries) throw contention;
+      await context.world.pause(context.world.random() * Math.min(longestPauseMs, 25 * 2 ** attempt));
+    }
+  }
+}
+
+/** As `commit`, for callers to whom every refusal means the same: false when a condition did not hold, and nothing was written. */
+export async function tryCommit(context: CommitContext, writes: readonly Write[], messages: readonly Envelope[]): Promise<boolean> {
+  try {
+    await commit(context, writes, messages);
+    return true;
+  } catch (error) {
+    if (error instanceof CommitRefused) return false;
+    throw error;
+  }
+}
+
+/** The error to end with when the transaction met contention; throws at once for everything that trying again cannot cure. */
+function contentionOf(error: unknown): TransientError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error.name === 'TransactionInProgressException') {
+    return new TransientError('conflict', 'the same transaction is still in progress', { cause: error });
+  }
+  if (error.name !== 'TransactionCanceledException') return undefined;
+  const reasons = (error as { CancellationReasons?: { Code?: string; Message?: string; Item?: Record<string, AttributeValue> }[] })
+    .CancellationReasons;
+  if (!reasons) return undefined;
+  const codes = reasons.map((reason) => reason.Code ?? 'None');
+  if (codes.includes('ValidationError')) {
+    throw new PermanentError(
+      `transaction is invalid: ${reasons
+        .map((reason) => reason.Message)
+        .filter(Boolean)
+        .join('; ')}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (codes.includes('TransactionConflict')) {
+    return new TransientError('conflict', 'another transaction holds an item of this one', { cause: error });
+  }
+  if (codes.some((code) => code === 'ThrottlingError' || code === 'ProvisionedThroughputExceeded')) {
+    throw new TransientError('throttled', 'DynamoDB throttled the transaction', { cause: error });
+  }
+  // The document client converts answers, not errors.
+  const refusals = reasons.flatMap((reason, index) =>
+    reason.Code === 'ConditionalCheckFailed' ? [{ index, item: reason.Item && unmarshall(reason.Item) }] : [],
+  );
+  if (refusals.length > 0) throw new CommitRefused(refusals, error);
+  return undefined;
+}
