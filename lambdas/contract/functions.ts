@@ -1,36 +1,16 @@
 import * as z from 'zod';
 import type { FunctionDefinition } from '@outbox-saga/kit/function/definition';
+import { consumerVariables, flag, publishingVariables, senderVariables, text } from '@outbox-saga/kit/function/variables';
 import type { Consumer } from './routes.ts';
 import { stageNames } from './stages.ts';
 
-const text = z.string().min(1);
 const base = { STAGE: z.enum(stageNames) };
-/** A consumer's own queue (to change a message's visibility) and its dead-letter queue. */
-const consumer = { ...base, QUEUE_URL: text, DEAD_LETTER_QUEUE_URL: text, IDEMPOTENCY_TABLE: text };
-const flag = z
-  .enum(['true', 'false'])
-  .default('false')
-  .transform((value) => value === 'true');
-
-/** Whoever commits messages. */
-const sender = { OUTBOX_TABLE: text, OUTBOX_INDEX_PENDING: flag };
+const consumer = { ...base, ...consumerVariables };
+const sender = senderVariables;
 const participant = { ...consumer, ...sender };
 
 /** What proves who asks (`Callers`), for every function behind a route that is not open. */
 const asked = { ...base, AUTHENTICATION: z.enum(['token', 'iam', 'none']) };
-
-/** `{"inventory": "https://…"}`: consumer → queue URL. */
-const queueUrls = z
-  .string()
-  .transform((json, context) => {
-    try {
-      return JSON.parse(json) as unknown;
-    } catch {
-      context.addIssue('is not JSON');
-      return z.NEVER;
-    }
-  })
-  .pipe(z.record(z.string(), text));
 
 /** A real provider is reached over HTTP; without a URL the sandbox answers. The secret is the id of a Secrets Manager secret, never the secret itself. */
 const provider = {
@@ -70,13 +50,13 @@ export const functions = {
     entry: 'lambdas/outbox-publisher/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.publisherTimeoutSeconds,
-    environment: z.object({ ...base, OUTBOX_TABLE: text, QUEUE_URLS: queueUrls }),
+    environment: z.object({ ...base, ...publishingVariables }),
   },
   'outbox-relay': {
     entry: 'lambdas/outbox-relay/main.ts',
     memoryMb: 512,
     timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
-    environment: z.object({ ...base, OUTBOX_TABLE: text, ORDERS_TABLE: text, QUEUE_URLS: queueUrls }),
+    environment: z.object({ ...base, ...publishingVariables, ORDERS_TABLE: text }),
   },
   'order-saga': {
     entry: 'lambdas/order-saga/main.ts',

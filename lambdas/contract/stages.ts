@@ -1,3 +1,4 @@
+import { usualDurations } from '@outbox-saga/kit/messages/durations';
 import { assertOrderDurations, type OrderDurations } from './durations.ts';
 
 export const stageNames = ['dev', 'test', 'prod'] as const;
@@ -8,22 +9,12 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 const prod: OrderDurations = {
-  apiTimeoutSeconds: 10,
-  consumerTimeoutSeconds: 15,
-  publisherTimeoutSeconds: 30,
-  scheduledTimeoutSeconds: 50,
-  batchWindowSeconds: 0,
-  retry: { baseSeconds: 2, factor: 2, capSeconds: 15 * minute, windowSeconds: 6 * hour },
-  relay: { baseSeconds: 10, factor: 3, capSeconds: 15 * minute, maxAttempts: 10, leaseSeconds: 60, pendingSeconds: 60 },
+  ...usualDurations,
   nudge: { baseSeconds: 5 * minute, factor: 3, capSeconds: 6 * hour, maxNudges: 4 },
   closeAfterSeconds: 30,
   giveUpSeconds: day,
   // Stripe keeps idempotency keys for at least 24 hours; half of it leaves room for clocks and queues.
   providerKeySeconds: 12 * hour,
-  queueRetentionSeconds: 4 * day,
-  deadLetterRetentionSeconds: 14 * day,
-  outboxExpirySeconds: 30 * day,
-  idempotencyExpirySeconds: 30 * day,
 };
 
 /**

@@ -5,6 +5,7 @@ import { createTelemetry } from '@outbox-saga/kit/telemetry/telemetry';
 import { systemWorld } from '@outbox-saga/kit/function/world';
 import { createHandler } from './handler.ts';
 
+// Not `start`: its bundle does without any AWS client.
 const environment = readEnvironment('health', functions.health);
 export const handler = createHandler(environment, {
   telemetry: createTelemetry('health', environment.STAGE),

@@ -1,7 +1,5 @@
+import { startWithQueues } from '@outbox-saga/kit/function/start';
 import { functions } from '../contract/functions.ts';
-import { readEnvironment } from '@outbox-saga/kit/function/environment';
-import { connectWithQueues } from '@outbox-saga/kit/function/wiring';
 import { createHandler } from './handler.ts';
 
-const environment = readEnvironment('order-saga', functions['order-saga']);
-export const handler = createHandler(environment, connectWithQueues('order-saga', environment));
+export const handler = startWithQueues('order-saga', functions['order-saga'], createHandler);

@@ -1,13 +1,11 @@
 import type { Durations } from '../messages/durations.ts';
 import type { Topology } from '../messages/topology.ts';
-import { connectDatabase, connectQueues, type Database, type Queues } from '../aws/clients.ts';
+import { connectDatabase, type Database, type Queues } from '../aws/clients.ts';
 import type { CommitContext } from '../outbox/commit.ts';
 import { failureCounter } from '../consumer/failures.ts';
 import { injectedFaults, type InjectedFaults } from './faults.ts';
 import { createConsumer, type Subscription } from '../consumer/consume.ts';
 import { runOncePerMessage } from '../consumer/idempotency.ts';
-import type { OutboxContext } from '../outbox/rows.ts';
-import type { PublishContext } from '../outbox/publish.ts';
 import { createTelemetry, type Telemetry } from '../telemetry/telemetry.ts';
 import { systemWorld, type World } from './world.ts';
 
@@ -35,11 +33,6 @@ interface FunctionEnvironment {
 /** Connects a function to the real world, once, while its environment initialises. */
 export function connect(name: string, { STAGE: stage }: FunctionEnvironment): Connections {
   return { name, telemetry: createTelemetry(name, stage), world: systemWorld, faults: injectedFaults(systemWorld), ...connectDatabase() };
-}
-
-/** As `connect`; apart from it, so that the bundles of functions without queues do without the SQS client. */
-export function connectWithQueues(name: string, environment: FunctionEnvironment): QueueConnections {
-  return { ...connect(name, environment), queues: connectQueues() };
 }
 
 /** The variables that deploy time gives to every sender (`senderEnvironment` of the Outbox construct). */
@@ -87,17 +80,4 @@ export function consumeFrom<T extends Topology, Consumer extends string>(
     countFailure: failureCounter(database, table, consumer, expiry, world),
     ...(topology.consumers[consumer]?.idempotent ? { runOnce: runOncePerMessage(client, table, consumer, expiry) } : {}),
   });
-}
-
-/** What publisher and relay work with. */
-export function publishesFrom(
-  environment: { readonly OUTBOX_TABLE: string; readonly QUEUE_URLS: Readonly<Record<string, string>> },
-  topology: Topology,
-  durations: Durations,
-  { database, queues, telemetry, world }: QueueConnections,
-): { outbox: OutboxContext; publish: PublishContext } {
-  return {
-    outbox: { database, table: environment.OUTBOX_TABLE, relay: durations.relay, telemetry, world },
-    publish: { topology, queues, queueUrls: environment.QUEUE_URLS, holdSeconds: durations.retry.windowSeconds },
-  };
 }

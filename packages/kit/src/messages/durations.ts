@@ -24,6 +24,27 @@ export interface Durations {
   readonly idempotencyExpirySeconds: number;
 }
 
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** Durations to begin with. A stage overrides what it wants otherwise, and `assertDurations` says what does not fit. */
+export const usualDurations: Durations = {
+  apiTimeoutSeconds: 10,
+  consumerTimeoutSeconds: 15,
+  publisherTimeoutSeconds: 30,
+  scheduledTimeoutSeconds: 50,
+  batchWindowSeconds: 0,
+  retry: { baseSeconds: 2, factor: 2, capSeconds: 15 * minute, windowSeconds: 6 * hour },
+  relay: { baseSeconds: 10, factor: 3, capSeconds: 15 * minute, maxAttempts: 10, leaseSeconds: 60, pendingSeconds: 60 },
+  // SQS's own default.
+  queueRetentionSeconds: 4 * day,
+  // As long as SQS keeps anything.
+  deadLetterRetentionSeconds: 14 * day,
+  outboxExpirySeconds: 30 * day,
+  idempotencyExpirySeconds: 30 * day,
+};
+
 /** AWS recommends six times the function's time limit plus the batch window, so that throttled batches are not received twice. */
 export function visibilityTimeoutSeconds(durations: Pick<Durations, 'consumerTimeoutSeconds' | 'batchWindowSeconds'>): number {
   return 6 * durations.consumerTimeoutSeconds + durations.batchWindowSeconds;
@@ -42,7 +63,6 @@ export function ascending(...durations: readonly (readonly [name: string, second
 
 /** What must hold of the machinery's durations; each rule prevents a way of losing or doubling messages. */
 function rulesOf(d: Durations): readonly DurationRule[] {
-  const day = 86_400;
   return [
     ...ascending(
       ['retry.windowSeconds', d.retry.windowSeconds],
