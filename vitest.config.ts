@@ -21,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{unit,style}/**/*.test.ts', 'packages/local/test/**/*.test.ts'],
+          include: ['test/{unit,style}/**/*.test.ts', 'packages/{local,testing}/test/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
           ...patient,

@@ -1,16 +1,14 @@
 import * as z from 'zod';
 import type { FunctionDefinition } from '@outbox-saga/kit/function/definition';
-import { consumerVariables, flag, publishingVariables, senderVariables, text } from '@outbox-saga/kit/function/variables';
+import { functionKinds } from '@outbox-saga/kit/function/kinds';
+import { flag, senderVariables, text } from '@outbox-saga/kit/function/variables';
 import type { Consumer } from './routes.ts';
 import { stageNames } from './stages.ts';
 
-const base = { STAGE: z.enum(stageNames) };
-const consumer = { ...base, ...consumerVariables };
-const sender = senderVariables;
-const participant = { ...consumer, ...sender };
+const { api, consumer, scheduled, publisher, relay } = functionKinds(stageNames);
 
 /** What proves who asks (`Callers`), for every function behind a route that is not open. */
-const asked = { ...base, AUTHENTICATION: z.enum(['token', 'iam', 'none']) };
+const asked = { AUTHENTICATION: z.enum(['token', 'iam', 'none']) };
 
 /** A real provider is reached over HTTP; without a URL the sandbox answers. The secret is the id of a Secrets Manager secret, never the secret itself. */
 const provider = {
@@ -21,98 +19,27 @@ const provider = {
 
 /** All functions. A consumer's function has the consumer's name. */
 export const functions = {
-  'place-order': {
-    entry: 'lambdas/place-order/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    // SANDBOX_DEFAULTS: whether an order that names no currency or payment gets the sandbox's.
-    environment: z.object({ ...asked, ...sender, ORDERS_TABLE: text, SANDBOX_DEFAULTS: flag }),
-  },
-  'query-orders': {
-    entry: 'lambdas/query-orders/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...asked, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
-  },
-  'stock-admin': {
-    entry: 'lambdas/stock-admin/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...asked, INVENTORY_TABLE: text }),
-  },
-  health: {
-    entry: 'lambdas/health/main.ts',
-    memoryMb: 256,
-    timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...base }),
-  },
-  'outbox-publisher': {
-    entry: 'lambdas/outbox-publisher/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.publisherTimeoutSeconds,
-    environment: z.object({ ...base, ...publishingVariables }),
-  },
-  'outbox-relay': {
-    entry: 'lambdas/outbox-relay/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
-    environment: z.object({ ...base, ...publishingVariables, ORDERS_TABLE: text }),
-  },
-  'order-saga': {
-    entry: 'lambdas/order-saga/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
-    environment: z.object({ ...participant, ORDERS_TABLE: text }),
-  },
-  'order-cancel': {
-    entry: 'lambdas/order-saga/cancel-main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.apiTimeoutSeconds,
-    environment: z.object({ ...asked, ...sender, ORDERS_TABLE: text }),
-  },
-  'order-sweep': {
-    entry: 'lambdas/order-saga/sweep-main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.scheduledTimeoutSeconds,
-    environment: z.object({
-      ...base,
-      ...sender,
-      ORDERS_TABLE: text,
-      ORDER_VIEW_TABLE: text,
-      NOTIFICATIONS_TABLE: text,
-      IDEMPOTENCY_TABLE: text,
-    }),
-  },
-  inventory: {
-    entry: 'lambdas/inventory/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
-    environment: z.object({ ...participant, INVENTORY_TABLE: text }),
-  },
-  payment: {
-    entry: 'lambdas/payment/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
-    environment: z.object({ ...participant, PAYMENTS_TABLE: text, ...provider }),
-  },
-  shipping: {
-    entry: 'lambdas/shipping/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
-    environment: z.object({ ...participant, SHIPMENTS_TABLE: text, ...provider }),
-  },
-  notification: {
-    entry: 'lambdas/notification/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
-    environment: z.object({ ...consumer, NOTIFICATIONS_TABLE: text, EMAIL_SENDER: z.email().optional() }),
-  },
-  'order-view': {
-    entry: 'lambdas/order-view/main.ts',
-    memoryMb: 512,
-    timeoutSeconds: (d) => d.consumerTimeoutSeconds,
-    environment: z.object({ ...consumer, ORDER_VIEW_TABLE: text, ORDERS_TABLE: text }),
-  },
+  // SANDBOX_DEFAULTS: whether an order that names no currency or payment gets the sandbox's.
+  'place-order': api('lambdas/place-order/main.ts', { ...asked, ...senderVariables, ORDERS_TABLE: text, SANDBOX_DEFAULTS: flag }),
+  'query-orders': api('lambdas/query-orders/main.ts', { ...asked, ORDERS_TABLE: text, OUTBOX_TABLE: text, ORDER_VIEW_TABLE: text }),
+  'stock-admin': api('lambdas/stock-admin/main.ts', { ...asked, INVENTORY_TABLE: text }),
+  health: api('lambdas/health/main.ts', {}, { memoryMb: 256 }),
+  'outbox-publisher': publisher('lambdas/outbox-publisher/main.ts', {}),
+  'outbox-relay': relay('lambdas/outbox-relay/main.ts', { ORDERS_TABLE: text }),
+  'order-saga': consumer('lambdas/order-saga/main.ts', { ...senderVariables, ORDERS_TABLE: text }),
+  'order-cancel': api('lambdas/order-saga/cancel-main.ts', { ...asked, ...senderVariables, ORDERS_TABLE: text }),
+  'order-sweep': scheduled('lambdas/order-saga/sweep-main.ts', {
+    ...senderVariables,
+    ORDERS_TABLE: text,
+    ORDER_VIEW_TABLE: text,
+    NOTIFICATIONS_TABLE: text,
+    IDEMPOTENCY_TABLE: text,
+  }),
+  inventory: consumer('lambdas/inventory/main.ts', { ...senderVariables, INVENTORY_TABLE: text }),
+  payment: consumer('lambdas/payment/main.ts', { ...senderVariables, PAYMENTS_TABLE: text, ...provider }),
+  shipping: consumer('lambdas/shipping/main.ts', { ...senderVariables, SHIPMENTS_TABLE: text, ...provider }),
+  notification: consumer('lambdas/notification/main.ts', { NOTIFICATIONS_TABLE: text, EMAIL_SENDER: z.email().optional() }),
+  'order-view': consumer('lambdas/order-view/main.ts', { ORDER_VIEW_TABLE: text, ORDERS_TABLE: text }),
 } as const satisfies Record<string, FunctionDefinition> & Record<Consumer, FunctionDefinition>;
 
 export type FunctionName = keyof typeof functions;

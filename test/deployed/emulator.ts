@@ -18,10 +18,15 @@ export interface Deployed {
 export class Emulator {
   readonly #endpoint: string;
   readonly #folder: string;
+  readonly #project: string;
   readonly #environment: NodeJS.ProcessEnv;
 
-  /** @param folder for assemblies and outputs; the caller deletes it */
-  constructor(endpoint: string, folder: string) {
+  /**
+   * @param folder for assemblies and outputs; the caller deletes it
+   * @param project whose commands are run. Default: this one
+   */
+  constructor(endpoint: string, folder: string, project = root) {
+    this.#project = project;
     this.#endpoint = endpoint;
     this.#folder = folder;
     this.#environment = {
@@ -39,8 +44,8 @@ export class Emulator {
   /** Runs one of the project's commands. @returns whether it succeeded */
   run(what: string, command: string, args: readonly string[], extra: NodeJS.ProcessEnv = {}): boolean {
     const startedAt = Date.now();
-    const { status } = spawnSync(join(root, 'node_modules/.bin', command), args, {
-      cwd: root,
+    const { status } = spawnSync(join(this.#project, 'node_modules/.bin', command), args, {
+      cwd: this.#project,
       stdio: 'inherit',
       env: { ...this.#environment, ...extra },
     });

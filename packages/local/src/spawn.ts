@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -9,7 +9,7 @@ export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** The project that is run. */
   readonly root: string;
-  /** What starts it, below the root. */
+  /** What starts it, below the root: a script that takes the command's options, or a module that exports `app`, which this package's command then runs. */
   readonly program: string;
   /** What runs it; by default, what runs this. */
   readonly node?: string;
@@ -40,6 +40,11 @@ export interface SpawnedRuntime {
   readonly exited: Promise<number | null>;
 }
 
+/** This package's command: beside the sources, or inside what was packed. */
+const command = ['../bin', 'bin']
+  .map((folder) => join(import.meta.dirname, folder, 'outbox-saga-local.mjs'))
+  .find((file) => existsSync(file));
+
 const endsWithParent = join(import.meta.dirname, `ends-with-parent${extname(import.meta.filename)}`);
 
 /**
@@ -56,7 +61,7 @@ export function spawnRuntime({
   stopsWithStdin = true,
 }: SpawnOptions): SpawnedRuntime {
   const startedAt = performance.now();
-  const program = [join(root, file), '--data-dir', dataDir, ...args];
+  const program = [...(file.endsWith('.ts') && command ? [command, file] : [join(root, file)]), '--data-dir', dataDir, ...args];
   const child = spawn(node, stopsWithStdin ? [...program, '--stop-with-stdin'] : ['--import', endsWithParent, ...program], {
     cwd: root,
     detached: true,

@@ -1,5 +1,5 @@
 import { DynamoDBClient, type ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, PutCommand, UpdateCommand, type PutCommandInput, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { systemWorld, type World } from '../function/world.ts';
 
@@ -76,6 +76,17 @@ export function connectQueues(): SQSClient {
 /** Whether a single write was refused because its condition did not hold. Only the caller knows what that means. */
 export function conditionFailed(error: unknown): error is ConditionalCheckFailedException {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
+}
+
+/** Puts an item under a condition, without a message: it costs half of a transaction. @returns false when the condition does not hold: nothing was changed */
+export async function tryPut(database: Database, input: PutCommandInput): Promise<boolean> {
+  try {
+    await database.send(new PutCommand(input));
+    return true;
+  } catch (error) {
+    if (conditionFailed(error)) return false;
+    throw error;
+  }
 }
 
 /** A plain conditional update, without a message: it costs half of a transaction. @returns false when its condition does not hold: nothing was changed */

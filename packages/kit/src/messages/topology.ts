@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import { decodeEnvelope, issuesOf, type Envelope, type MessageKind } from './envelope.ts';
 import { PermanentError, TransientError } from '../errors.ts';
+import { assertDurations, type Durations } from './durations.ts';
 import { expectedReceives, type RetryPolicy } from './retry-policy.ts';
 
 /** One version of a message type: its number and the schema of its payload. */
@@ -125,6 +126,22 @@ export function assertReceives(topology: Topology, stage: string, retry: RetryPo
   if (broken.length === 0) return;
   const names = broken.map(([name, { maxReceiveCount }]) => `${name}.maxReceiveCount (${maxReceiveCount})`).join(', ');
   throw new Error(`stage "${stage}": a retry window takes ${needed} receives with reserve; too low: ${names}`);
+}
+
+/**
+ * The durations of each stage, checked: each stage's fit together, and no consumer of the topology is given up by SQS before its retry window has passed.
+ *
+ * @throws Error that names the stage and everything that does not fit
+ */
+export function stageDurations<Stage extends string, D extends Durations = Durations>(
+  topology: Topology,
+  stages: Readonly<Record<Stage, D>>,
+): Readonly<Record<Stage, D>> {
+  for (const [stage, durations] of Object.entries<D>(stages)) {
+    assertDurations(stage, durations);
+    assertReceives(topology, stage, durations.retry);
+  }
+  return stages;
 }
 
 /** The route of a type that may come from outside; undefined when the type is not registered. */
