@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { StageName } from '../lambdas/contract/stages.ts';
-import { cacheFolder, projectRoot } from '../lib/project.ts';
+import { cacheFolder } from '../lib/project.ts';
 import { compileCacheVariable } from './functions/protocol.ts';
+import { keep, keyOfSources, makingOf, touch } from './kept.ts';
 import type { SynthData } from './synth.ts';
 import type { Template } from './template.ts';
 
@@ -20,12 +20,6 @@ export interface Assembly {
   touch(): void;
 }
 
-/** Everything that a synth reads, below the project's root. node_modules/.package-lock.json is what npm wrote when it installed. */
-const inputs = ['lib', 'lambdas', 'package.json', 'tsconfig.json', 'node_modules/.package-lock.json'];
-
-const kept = 8;
-const unusedMs = 10 * 60_000;
-
 /**
  * Synthesizes the CDK app and reads the result back as CloudFormation would get it. A result is kept in the cache under a hash of everything that went
  * into it: CDK and esbuild take a second and 200 MB to load, and are not loaded while nothing changes.
@@ -37,19 +31,15 @@ export async function synthesize(
   context: Readonly<Record<string, string>>,
   cache = join(cacheFolder, 'assemblies'),
 ): Promise<Assembly> {
-  const folder = join(cache, keyOf({ ...context, stage }));
+  const folder = join(cache, keyOfSources({ ...context, stage }));
   if (!existsSync(folder)) {
-    const making = `${folder}.${process.pid}`;
+    const making = makingOf(folder);
     rmSync(making, { recursive: true, force: true });
     await runSynth({ outdir: making, context: { ...context, stage } });
-    putInPlace(making, folder);
-    prune(cache, folder);
+    keep(making, folder);
   }
-  const touch = (): void => {
-    if (existsSync(folder)) utimesSync(folder, new Date(), new Date());
-  };
-  touch();
-  return { ...read(folder), touch };
+  touch(folder);
+  return { ...read(folder), touch: () => touch(folder) };
 }
 
 /** @throws Error that the app threw, such as for a context that is wrong */
@@ -58,51 +48,6 @@ async function runSynth(workerData: SynthData): Promise<void> {
   const env = { ...process.env, ESBUILD_WORKER_THREADS: '0', [compileCacheVariable]: getCompileCacheDir() ?? '' };
   await once(new Worker(join(import.meta.dirname, 'synth.ts'), { workerData, env }), 'exit');
 }
-
-/** Whole or not at all: another runtime may look for it at this moment, or may have made it. */
-function putInPlace(made: string, folder: string): void {
-  try {
-    renameSync(made, folder);
-  } catch (error) {
-    if (!existsSync(folder)) throw error;
-    rmSync(made, { recursive: true, force: true });
-  }
-}
-
-function prune(cache: string, used: string): void {
-  const byUse = readdirSync(cache)
-    .map((name) => join(cache, name))
-    .filter((folder) => folder !== used)
-    .map((folder) => ({ folder, usedAt: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
-    .toSorted((a, b) => b.usedAt - a.usedAt);
-  for (const { folder, usedAt } of byUse.slice(kept - 1)) {
-    if (Date.now() - usedAt > unusedMs) rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function keyOf(context: Readonly<Record<string, string>>): string {
-  const hash = createHash('sha256').update(
-    JSON.stringify([
-      process.version,
-      Object.keys(context)
-        .toSorted()
-        .map((name) => [name, context[name]]),
-    ]),
-  );
-  for (const input of inputs) {
-    const path = join(projectRoot, input);
-    for (const file of statSync(path, { throwIfNoEntry: false })?.isDirectory() ? filesBelow(path) : [path]) {
-      if (existsSync(file)) hash.update(`\0${file.slice(projectRoot.length)}\0`).update(readFileSync(file));
-    }
-  }
-  return hash.digest('hex').slice(0, 32);
-}
-
-const filesBelow = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
 
 /** CDK's manifest names the one stack: its template, and which folder is behind each asset's key. */
 function read(folder: string): Omit<Assembly, 'touch'> {

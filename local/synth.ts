@@ -1,8 +1,7 @@
 /** Runs the CDK app in a thread of its own. CDK and esbuild take 200 MB, which go with the thread. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
 import { orderApp } from '../lib/app.ts';
+import { keptBundles } from './bundles.ts';
 
 export interface SynthData {
   readonly outdir: string;
@@ -12,6 +11,4 @@ export interface SynthData {
 const { outdir, context } = workerData as SynthData;
 // The offline validator and cdk-nag are left to `cdk synth` and the tests: they cost seconds and change nothing here.
 process.env['CDK_VALIDATION'] = 'false';
-orderApp({ outdir, nag: false, context }).app.synth();
-// CDK has copied them to where the template's assets lie.
-rmSync(join(outdir, 'bundles'), { recursive: true });
+orderApp({ outdir, nag: false, bundles: keptBundles, context }).app.synth();

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll } from 'vitest';
 import type { StageName } from '../../lambdas/contract/stages.ts';
-import { functions } from '../../lambdas/contract/functions.ts';
 import { orderApp } from '../../lib/app.ts';
-import { bundleFunctions } from '../../lib/bundle.ts';
+import { keptBundles } from '../../local/bundles.ts';
 
 /** A resource as a template has it; its shape is what the tests are about. */
 export interface Resource {
@@ -31,7 +30,7 @@ export const prodContext = {
 /** The templates of a test file: made in a folder that goes with the file, those of the bare stages once, all from one set of bundles. */
 export function templates() {
   const outdir = mkdtempSync(join(tmpdir(), 'order-saga-infra-'));
-  const bundles = bundleFunctions(functions, join(outdir, 'bundles'));
+  const bundles = keptBundles();
   const stages = new Map<StageName, Resources>();
   afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
@@ -39,7 +38,7 @@ export function templates() {
     const { app, stack } = orderApp({
       outdir: join(outdir, `${stage}-${Object.keys(context).join('-')}`),
       nag,
-      bundles,
+      bundles: () => bundles,
       context: { stage, ...context },
     });
     app.synth();
