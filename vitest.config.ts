@@ -1,21 +1,26 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { compileCacheVariable } from './packages/local/src/functions/protocol.ts';
 
 // CDK's offline validator runs at every synth; the infra tests that need it turn it on for themselves.
 process.env['CDK_VALIDATION'] ??= 'false';
+// Workers, and the commands that tests start, load the same packages over and over: they are compiled once, as the runtime's own code is.
+process.env[compileCacheVariable] ??= join(import.meta.dirname, 'node_modules/.cache/outbox-saga/code');
 
 /** A test that has not ended by then hangs. No test is about time: a busy machine may be ten times slower. */
 const hanging = 600_000;
 
 const patient = { testTimeout: hanging, hookTimeout: hanging };
 
-/** Each file starts whole systems: three at a time, as they also wait, after the files that start none. */
-const systems = { pool: 'forks' as const, maxWorkers: 3, sequence: { groupOrder: 1 }, ...patient };
+/** Each file starts whole systems. */
+const systems = { pool: 'forks' as const, ...patient };
 const endToEnd = { include: ['test/e2e/**/*.test.ts'], ...systems };
 
 export default defineConfig({
   test: {
-    // All cores: on two, the default would use one.
-    maxWorkers: '100%',
+    // One more than there are cores, as most files also wait: for a retry window, a queue, a process.
+    maxWorkers: availableParallelism() + 1,
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       {

@@ -16,8 +16,8 @@ export interface OrderAppOptions extends AppProps {
   readonly context?: Record<string, unknown>;
   /** Runs cdk-nag over the synthesized resources; a finding fails the synth. */
   readonly nag?: boolean;
-  /** The functions' bundles, where they are there already. Default: they are made below the output folder. */
-  readonly bundles?: OrderStackProps['bundles'];
+  /** Gives the functions' bundles. Default: they are made below the output folder. */
+  readonly bundles?: () => OrderStackProps['bundles'];
 }
 
 /**
@@ -47,7 +47,7 @@ export function orderApp({ nag = true, bundles, ...props }: OrderAppOptions = {}
     open: local === 'open',
     faults: faultsOf(stage.name, text('faults')),
     // Last: what is wrong with the context is said before anything is built.
-    bundles: bundles ?? bundleFunctions(functions, join(app.outdir, 'bundles'), bundling),
+    bundles: bundles?.() ?? bundleFunctions(functions, join(app.outdir, 'bundles'), bundling),
   });
   return { app, stack };
 }

@@ -1,11 +1,16 @@
 import { buildSync } from 'esbuild';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
 import { app } from '../../lib/local-app.ts';
 import { projectRoot } from '../../lib/project.ts';
 import { synthesize } from '@outbox-saga/local/assembly';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
+import { keptBundles } from '@outbox-saga/local/bundles';
+import { bundle } from '../../lib/local-bundle.ts';
 
 function cacheOfItsOwn(): string {
   const folder = temporaryFolder();
@@ -57,6 +62,27 @@ it('goes from the cache when it has not been used lately, and many have since', 
   expect(readdirSync(cache).toSorted()).toEqual(
     ['old-0', 'old-1', 'old-2', 'old-3', 'old-17', 'old-18', 'old-19', expect.stringMatching(/^[\da-f]{32}$/)].toSorted(),
   );
+});
+
+it('takes its bundles from a cache, where they are made once for the same sources', () => {
+  const cache = cacheOfItsOwn();
+  const times = (): number[] => Object.values(keptBundles(app, bundle, cache)).map((folder) => statSync(join(folder, 'index.mjs')).mtimeMs);
+  const made = times();
+  expect(made.length).toBeGreaterThan(12);
+  expect(readdirSync(cache)).toEqual([expect.stringMatching(/^[\da-f]{32}$/)]);
+  expect(times()).toEqual(made);
+});
+
+it('is made where no other thread of this process makes it at the same time', async () => {
+  const program = `import { parentPort, workerData } from 'node:worker_threads';
+    const { makingOf } = await import(workerData);
+    parentPort.postMessage(makingOf('folder'));`;
+  const workerData = pathToFileURL(join(projectRoot, 'packages/local/src/kept.ts')).href;
+  const make = async (): Promise<unknown> =>
+    ((await once(new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), { workerData }), 'message')) as unknown[])[0];
+  const folders = await Promise.all([make(), make()]);
+  expect(folders).toEqual([expect.stringMatching(/^folder\./), expect.stringMatching(/^folder\./)]);
+  expect(new Set(folders).size).toBe(2);
 });
 
 it('depends on nothing of the project that its key does not cover', () => {

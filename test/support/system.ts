@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { vi } from 'vitest';
 import type { Order, OrderSagaClient } from '../../client/order-saga.ts';
 import { localResources } from '../../ops/target.ts';
 import { ApiClient, signWith, typedClient, type Authorize } from './client.ts';
@@ -60,20 +60,32 @@ export function unique(prefix: string): string {
  * A deployed emulator answers more slowly under load than the functions' clients wait (2 s). What they give up then heals by the sweep, which comes every minute. No test is
  * about time: a busy machine may be ten times slower.
  */
-const patience = { timeout: 400_000, interval: 50 };
+const patienceMs = 400_000;
+
+/** At first it asks often. What takes long is asked for less often: a hundred orders that are polled 20 times a second would be most of the load. */
+const pauseMs = (waitedMs: number): number => Math.min(1000, Math.max(50, waitedMs / 5));
 
 /** Waits until an order's answer is final and returns it. */
 export async function settled({ client }: System, orderId: string): Promise<Order> {
-  return vi.waitFor(async () => {
+  return eventually(async () => {
     const { body } = await client.getOrder(orderId);
     if (body?.settledAt === undefined) throw new Error(`order ${orderId} is still ${body?.status} at ${body?.step}`);
     return body;
-  }, patience);
+  });
 }
 
-/** Waits until a check stops throwing. */
+/** Waits until a check stops throwing. @throws what it threw last, when it has not stopped within 400 seconds */
 export async function eventually<Result>(check: () => Promise<Result>): Promise<Result> {
-  return vi.waitFor(check, patience);
+  const startedAt = performance.now();
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      const waitedMs = performance.now() - startedAt;
+      if (waitedMs > patienceMs) throw error;
+      await pause(pauseMs(waitedMs));
+    }
+  }
 }
 
 /** Every item of a table, by the name of its output. For audits only: no request path scans. */

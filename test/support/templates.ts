@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll } from 'vitest';
 import type { StageName } from '../../lambdas/contract/stages.ts';
-import { functions } from '../../lambdas/contract/functions.ts';
 import { orderApp } from '../../lib/app.ts';
-import { bundleFunctions } from '@outbox-saga/constructs/bundle';
-import { bundling } from '../../lib/project.ts';
+import { keptBundles } from '@outbox-saga/local/bundles';
+import { app } from '../../lib/local-app.ts';
+import { bundle } from '../../lib/local-bundle.ts';
 
 /** A resource as a template has it; its shape is what the tests are about. */
 export interface Resource {
@@ -32,7 +32,7 @@ export const prodContext = {
 /** The templates of a test file: made in a folder that goes with the file, those of the bare stages once, all from one set of bundles. */
 export function templates() {
   const outdir = mkdtempSync(join(tmpdir(), 'order-saga-infra-'));
-  const bundles = bundleFunctions(functions, join(outdir, 'bundles'), bundling);
+  const bundles = keptBundles(app, bundle);
   const stages = new Map<StageName, Resources>();
   afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
@@ -40,7 +40,7 @@ export function templates() {
     const { app, stack } = orderApp({
       outdir: join(outdir, `${stage}-${Object.keys(context).join('-')}`),
       nag,
-      bundles,
+      bundles: () => bundles,
       context: { stage, ...context },
     });
     app.synth();
