@@ -1,7 +1,7 @@
 /**
  * `npm run test:deployed`: deploys stage test with the CDK CLI to a LocalStack-compatible emulator, runs the end-to-end suite
- * against it, and destroys it again; then deploys stage dev, which has alarms, as far as the emulator takes them. Needs AWS_ENDPOINT_URL; never talks to
- * an endpoint that is not on this machine.
+ * against it, and destroys it again; then deploys stage dev, which has alarms, as far as the emulator takes them. At last MiniStack, if it is that one,
+ * is held to the suite of our own engine. Needs AWS_ENDPOINT_URL; never talks to an endpoint that is not on this machine.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,8 @@ import { Emulator } from './emulator.ts';
 const usage = `AWS_ENDPOINT_URL=http://localhost:4566 npm run test:deployed
 
   Deploys stage test with the CDK CLI to a LocalStack-compatible emulator on this machine, runs the end-to-end suite against it, and destroys it
-  again; then stage dev with its alarms, as far as the emulator takes them. CONTRIBUTING.md tells how to start an emulator.
+  again; then stage dev with its alarms, as far as the emulator takes them. MiniStack is also held to the suite of our own engine.
+  CONTRIBUTING.md tells how to start an emulator.
   --help`;
 readArguments({ usage, options: {} }, () => undefined);
 
@@ -38,7 +39,7 @@ const emulator = new Emulator(endpoint, folder);
 
 let passed = false;
 try {
-  passed = emulator.bootstrap() && endToEnd() && (await deployWithAlarms(emulator));
+  passed = emulator.bootstrap() && endToEnd() && (await deployWithAlarms(emulator)) && (await engineSuite());
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -53,4 +54,24 @@ function endToEnd(): boolean {
     suitePassed = emulator.destroy('test') && suitePassed;
   }
   return suitePassed;
+}
+
+/** Holds the emulator to the suite of our own engine. The known differences are those of MiniStack: no other emulator is asked. */
+async function engineSuite(): Promise<boolean> {
+  const { ok: isMiniStack } = await fetch(new URL('/_ministack/health', endpoint));
+  if (!isMiniStack) {
+    process.stdout.write('\n-- suite of the engine: NOT RUN, as this emulator is not MiniStack\n');
+    return true;
+  }
+  return emulator.run(
+    'suite of the engine',
+    'vitest',
+    ['run', '--project', 'engine', 'packages/emulator/test/dynamodb', 'packages/emulator/test/sqs.test.ts'],
+    {
+      TEST_DYNAMODB_ENDPOINT: endpoint,
+      TEST_DYNAMODB_EMULATOR: 'MiniStack',
+      TEST_SQS_ENDPOINT: endpoint,
+      TEST_SQS_EMULATOR: 'MiniStack',
+    },
+  );
 }

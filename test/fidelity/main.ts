@@ -3,7 +3,8 @@
  * Amazon's DynamoDB Local and ElasticMQ with strict limits, and a restart of the local runtime on them. Both need Java 17 or newer;
  * without it nothing runs, and says so.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,12 +98,17 @@ messages-storage { enabled = false }
   return startJava('ElasticMQ', port, [`-Dconfig.file=${config}`, '-cp', classPath, 'org.elasticmq.server.Main'], 'AmazonSQS.ListQueues');
 }
 
-function vitest(what: string, args: readonly string[], environment: Readonly<Record<string, string>>): boolean {
-  const { status } = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args], {
+/**
+ * Waits without standing still: the emulators' output must be read meanwhile. One that writes into a full pipe stops answering, as ElasticMQ did
+ * in the middle of the suite on queues.
+ */
+async function vitest(what: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<boolean> {
+  const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, ...environment },
   });
+  const [status] = (await once(child, 'exit')) as [number | null];
   say(`${what}: ${status === 0 ? 'ok' : `failed with ${status}`}`);
   return status === 0;
 }
@@ -113,13 +119,13 @@ try {
   say('downloaded, every file as it was pinned');
   const sqs = await startElasticMq(classPath);
   const perKey = await startDynamoDbLocal(lib, false);
-  const contract = vitest('contract suite', ['--project', 'contract'], { TEST_DYNAMODB_ENDPOINT: perKey, TEST_SQS_ENDPOINT: sqs });
-  // Its part on queues stays with fauxqs and our own: in the middle of it ElasticMQ stops answering.
-  const engine = vitest('suite of the engine', ['--project', 'engine'], { TEST_DYNAMODB_ENDPOINT: perKey });
+  const suites = { TEST_DYNAMODB_ENDPOINT: perKey, TEST_SQS_ENDPOINT: sqs };
+  const contract = await vitest('contract suite', ['--project', 'contract'], suites);
+  const engine = await vitest('suite of the engine', ['--project', 'engine'], suites);
   const shared = await startDynamoDbLocal(lib, true);
   const endpoints = { AWS_ENDPOINT_URL_DYNAMODB: shared, AWS_ENDPOINT_URL_SQS: sqs };
-  const endToEnd = vitest('end-to-end suite', ['--project', 'e2e'], endpoints);
-  const restart = vitest('restart', ['--config', join(import.meta.dirname, 'vitest.config.ts')], {
+  const endToEnd = await vitest('end-to-end suite', ['--project', 'e2e'], endpoints);
+  const restart = await vitest('restart', ['--config', join(import.meta.dirname, 'vitest.config.ts')], {
     AWS_ENDPOINT_URL_DYNAMODB: await startDynamoDbLocal(lib, true),
     AWS_ENDPOINT_URL_SQS: sqs,
   });

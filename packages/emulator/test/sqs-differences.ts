@@ -1,7 +1,7 @@
 /** What an emulator does not do as AWS does. */
 interface Differences {
-  /** Why its error codes and messages are not compared, only that it refuses. */
-  readonly errors: string;
+  /** Why its error codes and messages are not compared, only that it refuses. They are compared when it is left out. */
+  readonly errors?: string;
   /** By check: what it does instead. Each of them must fail there, so that the table stays true. */
   readonly checks: Readonly<Record<string, string>>;
 }
@@ -43,6 +43,46 @@ export const differences: Readonly<Record<string, Differences>> = {
       'are moved by one task at a time, which can be cancelled': 'it goes on with what is cancelled',
       'are moved out of dead-letter queues only': 'it moves them out of any queue',
       'refuses FIFO queues, which the product does not use': 'it has them',
+    },
+  },
+  MiniStack: {
+    checks: {
+      'have names of letters, digits, hyphens and underscores': 'it takes any name',
+      'need a name': 'it names the error otherwise',
+      'answer the attributes that were asked for only': 'it answers all when none is asked for',
+      'do not know other attributes': 'it ignores them',
+      'are purged once a minute': 'it purges always',
+      'do not come back at once after they were deleted': 'it creates them at once',
+      'needs a body': 'it names the error otherwise',
+      'is at most as large as its queue allows, its attributes counted': 'it does not count the attributes',
+      'has at most ten attributes': 'it takes any number',
+      'has no empty attribute': 'it takes it',
+      'has attributes of known types': 'it takes any type',
+      'has numbers that are numbers': 'it takes any text',
+      'has no attribute of the names that AWS keeps': 'it takes any name',
+      'is delayed by 15 minutes at most': 'it takes any delay',
+      'has bounds': 'it takes any number of messages, any wait and any visibility',
+      'deletes its message, once and again': 'it refuses to delete again',
+      'of an earlier receive deletes as well': 'it knows the latest receipt only',
+      'changes nothing when its message is visible again': 'it hides the message again',
+      'of a message that is gone hides nothing': 'it names the error otherwise',
+      'hides for 12 hours in total': 'it has no limit',
+      'takes the good entries and names the bad ones': 'it takes any delay',
+      'has ten entries at most: SendMessageBatch': 'it does not say how many there are',
+      'has ten entries at most: DeleteMessageBatch': 'it does not say how many there are',
+      'has ten entries at most: ChangeMessageVisibilityBatch': 'it does not say how many there are',
+      'need a policy that AWS takes': 'it names the error otherwise',
+      'have sources that are listed': 'it does not know the operation',
+      'are moved back to where they are from, as new messages': 'it has no message move tasks',
+      'that somebody sent there cannot be moved back': 'it has no message move tasks',
+      'that somebody sent there are moved to a queue that is named': 'it has no message move tasks',
+      'are moved by one task at a time, which can be cancelled': 'it has no message move tasks',
+      'are moved out of dead-letter queues only': 'it has no message move tasks',
+      'are moved between queues that exist': 'it has no message move tasks',
+      'have tasks that are known by their handle': 'it has no message move tasks',
+      'refuses FIFO queues, which the product does not use': 'it has them',
+      'refuses an operation that does not exist': 'it names the error otherwise',
+      'refuses input of another type': 'it answers InternalError',
     },
   },
   fauxqs: {

@@ -1,12 +1,17 @@
-interface Differences {
+import { miniStack } from './ministack-differences.ts';
+
+export interface Differences {
+  /** Why its messages are not compared, only its codes. */
+  readonly messages?: string;
   /** What AWS says → what the emulator says instead, with the same code; several where it is more exact than AWS. */
   readonly wording: Readonly<Record<string, string | readonly string[]>>;
-  /** Name of a test that the emulator fails → why. */
+  /** Name of a test that the emulator fails → why. Where two tests have one name, that of its group goes before it; `<id>` stands for what is chance in it. */
   readonly behaviour: Readonly<Record<string, string>>;
 }
 
 /** Where an emulator does not behave as AWS does. The suite says what AWS does. */
 export const differences: Readonly<Record<string, Differences>> = {
+  MiniStack: miniStack,
   'dynamodb-local': {
     wording: {
       'ResourceInUseException: Table already exists: <table>': 'ResourceInUseException: Cannot create preexisting table',

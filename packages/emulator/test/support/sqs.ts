@@ -63,7 +63,7 @@ function startOnDisk(): TestSqs {
 
 const named = process.env['TEST_SQS_ENDPOINT'];
 
-/** What the suite runs against: ours and the emulator of the tests, or what `npm run fidelity` names instead. */
+/** What the suite runs against: ours and the emulator of the tests, or the one that the environment names, which is ElasticMQ unless it says otherwise. */
 export const targets: Readonly<Record<string, () => Promise<TestSqs>>> =
   named === undefined
     ? {
@@ -71,4 +71,4 @@ export const targets: Readonly<Record<string, () => Promise<TestSqs>>> =
         'the engine on SQLite': () => Promise.resolve(startOnDisk()),
         fauxqs: ofFauxqs,
       }
-    : { ElasticMQ: () => Promise.resolve(ofEndpoint(named, () => Promise.resolve())) };
+    : { [process.env['TEST_SQS_EMULATOR'] ?? 'ElasticMQ']: () => Promise.resolve(ofEndpoint(named, () => Promise.resolve())) };
