@@ -32,7 +32,15 @@ export default defineConfig({
           ...patient,
         },
       },
-      { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], pool: 'threads', isolate: false, ...patient } },
+      {
+        test: {
+          name: 'infra',
+          include: ['test/infra/**/*.test.ts', 'packages/constructs/test/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          ...patient,
+        },
+      },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], pool: 'forks', isolate: false, ...patient } },
       // The same suite on the simulation's memory: what is proven there holds for what it stands for.
       {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -53,6 +53,21 @@ describe('a bundle’s source map', () => {
     expect(trace).toContain('thrower.ts:4:9');
     expect(trace).not.toContain('index.mjs');
     expect(trace).toContain('TypeError: here');
+  });
+
+  it('names the sources of another application from its own root, and has what stands in for a module', async () => {
+    const root = join(folder, 'other');
+    mkdirSync(root);
+    writeFileSync(join(root, 'main.ts'), "import { heavy } from 'heavy';\nexport const handler = (): string => heavy;\n");
+    writeFileSync(join(root, 'light.ts'), "export const heavy = 'light';\n");
+    const { main } = bundleFunctions(
+      { main: { entry: 'main.ts', memoryMb: 128, timeoutSeconds: () => 1, environment: z.object({}) } },
+      join(folder, 'other-bundles'),
+      { root, standIns: { heavy: join(root, 'light.ts') } },
+    );
+    const { handler } = (await import(/* @vite-ignore */ join(main, bundleFile))) as { handler: () => string };
+    expect(handler()).toBe('light');
+    expect(mapIn(main)).toMatchObject({ sources: ['light.ts', 'main.ts'] });
   });
 
   it('leaves text alone that is no frame of the bundle', () => {

@@ -57,6 +57,7 @@ export class Outbox extends Construct {
   /** Where the stream's event source reports batches that it gave up: positions, not rows. */
   readonly streamFailures: Queue;
   readonly #props: OutboxProps;
+  readonly #attentionArn: string;
   #functions: { readonly publisher: ServiceFunction; readonly relay: ServiceFunction } | undefined;
 
   /** @throws Error for a table without a stream or without the index of rows that need the relay */
@@ -67,6 +68,7 @@ export class Outbox extends Construct {
     if (!this.table.tableStreamArn) {
       throw new Error(`${this.node.path}: its table ${this.table.node.path} has no stream: set \`stream: true\` in the table's definition`);
     }
+    this.#attentionArn = this.table.indexArn('attention');
     this.streamFailures = deadLetterQueue(this, 'StreamFailures', props);
   }
 
@@ -103,7 +105,7 @@ export class Outbox extends Construct {
     const relay = this.#function('Relay', to.relay, queues);
     this.#functions = { publisher, relay };
     this.#feed(publisher);
-    relay.allow(['dynamodb:Query'], this.table.indexArn('attention'));
+    relay.allow(['dynamodb:Query'], this.#attentionArn);
     everyMinute(this, 'EveryMinute', relay);
   }
 
