@@ -106,7 +106,7 @@ async function lookAt(options: SweepOptions, sweep: Sweep, orderId: string, now:
     };
     const order = await load();
     if (order.step !== 'SETTLED') {
-      const { nudges = 0 } = await remind(options, sweep, order, load, now);
+      const { nudges = 0 } = await remind(options, sweep, order, { load, now });
       if (nudges > options.policy.maxNudges) sweep.stuck++;
       return;
     }
@@ -126,8 +126,7 @@ async function remind(
   { saga, closing, policy, mostMoves, causationId }: SweepOptions,
   sweep: Sweep,
   order: Order,
-  load: () => Promise<Order>,
-  now: number,
+  { load, now }: { readonly load: () => Promise<Order>; readonly now: number },
 ): Promise<Order> {
   if (now < dueAt(order, policy) || sweep.moved >= mostMoves) return order;
   const askedAt = await lastSent(closing, order);

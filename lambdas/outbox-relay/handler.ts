@@ -13,8 +13,12 @@ export function createHandler(environment: Environment<'outbox-relay'>, connecti
   async function gaugeOrders(): Promise<{ openOrders: number }> {
     let openOrders = 0;
     for (let shard = 0; shard < openShards; shard++) {
-      const key = { ':shard': openShardName(shard) };
-      openOrders += await countIndex(database, environment.ORDERS_TABLE, 'open', 'openShard = :shard', key);
+      openOrders += await countIndex(database, {
+        table: environment.ORDERS_TABLE,
+        index: 'open',
+        condition: 'openShard = :shard',
+        values: { ':shard': openShardName(shard) },
+      });
     }
     telemetry.count(metrics.openOrders, openOrders);
     return { openOrders };

@@ -1,7 +1,7 @@
 import type { Environment } from '../contract/functions.ts';
 import { orderPlaced } from '../contract/messages.ts';
 import { metrics } from '../contract/metrics.ts';
-import { limits } from '../contract/order.ts';
+import { limits, type Order } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
 import { callersOf, idempotencyKeySchema, placementSchema } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
@@ -9,6 +9,7 @@ import { durations } from '../contract/stages.ts';
 import { createHttpHandler, invalid, isFor, Problem, readHeader, readJson, type HttpHandler } from '@outbox-saga/kit/http/http';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { commitsTo, type Connections } from '@outbox-saga/kit/function/wiring';
+import type { Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
 import { mergeLines, openOrder, payable, requestHash } from './placement.ts';
 import { acceptOrder } from './store.ts';
 
@@ -55,19 +56,7 @@ export function createHandler(environment: Environment<'place-order'>, connectio
         fields: [{ field: 'header:idempotency-key', message: 'belongs to an order with another body' }],
       });
     }
-    telemetry.count(acceptance === 'accepted' ? metrics.ordersAccepted : metrics.ordersReplayed, 1);
-    if (acceptance === 'accepted') {
-      telemetry.info('order transition', {
-        correlationId: order.correlationId,
-        aggregateId: order.orderId,
-        to: order.step,
-        status: order.status,
-        version: order.version,
-        customerId,
-        total: order.total,
-        currency: order.currency,
-      });
-    }
+    reportAcceptance(telemetry, order, acceptance);
     return {
       status: 202,
       outcome: acceptance,
@@ -87,4 +76,11 @@ export function createHandler(environment: Environment<'place-order'>, connectio
     world,
     faults,
   });
+}
+
+function reportAcceptance(telemetry: Telemetry, order: Order, acceptance: 'accepted' | 'replayed'): void {
+  telemetry.count(acceptance === 'accepted' ? metrics.ordersAccepted : metrics.ordersReplayed, 1);
+  if (acceptance === 'replayed') return;
+  const { correlationId, orderId, step, status, version, customerId, total, currency } = order;
+  telemetry.info('order transition', { correlationId, aggregateId: orderId, to: step, status, version, customerId, total, currency });
 }

@@ -40,6 +40,7 @@ beforeEach(async () => {
   behave = () => Promise.resolve('done');
 });
 
+const counting = { table: 'idempotency', consumer: 'inventory', expiresAfterSeconds: 3600 };
 const brokenDatabase = { send: () => Promise.reject(new Error('the table is down')) } as never;
 
 function consumer(of: typeof topology = topology) {
@@ -59,7 +60,7 @@ function consumer(of: typeof topology = topology) {
     topology: of,
     durations: durations.prod,
     handlers: { OrderPlaced: handle, StockReleaseRequested: handle },
-    countFailure: failureCounter(countingDown ? brokenDatabase : tables.database, 'idempotency', 'inventory', 3600, world),
+    countFailure: failureCounter({ ...counting, database: countingDown ? brokenDatabase : tables.database, world }),
     runOnce: runOncePerMessage(tables.client, 'idempotency', 'inventory', 3600),
     queues: queues as never,
     queueUrl: 'http://queue',
@@ -255,7 +256,7 @@ describe('a consumer', () => {
   });
 
   it('gives each reason a window of its own', async () => {
-    const count = failureCounter(tables.database, 'idempotency', 'inventory', 3600, world);
+    const count = failureCounter({ ...counting, database: tables.database, world });
     const began = world.now();
     expect(await count('sqs-1', 'conflict')).toEqual({ count: 1, firstAt: began });
     world.advance(1000);

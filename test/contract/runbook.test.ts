@@ -42,7 +42,7 @@ it('the runbook’s commands find a dead row and give it back to the relay, whic
   const key = { aggregateId: row.aggregateId, messageId: row.messageId };
   const stored = async (): Promise<OutboxRow> => (await tables.get('outbox', key)) as unknown as OutboxRow;
   await tables.put('outbox', { ...row });
-  await markDead(outbox, row, 'refused too often');
+  await markDead(outbox, row, { error: 'refused too often' });
 
   const dead = [];
   for (const shard of [0, 1, 2, 3]) {

@@ -66,7 +66,7 @@ export function query(table: Table, input: ReadInput, asOf?: number): Found {
   if (after) checkStart(after, wanted, takeItem(input.ExclusiveStartKey!));
   const range: Range = { ...wanted.range, descending: input.ScanIndexForward === false, ...(after ? { after } : {}) };
   const items = table.storage.query(index?.name, range, input.ConsistentRead || index ? undefined : asOf);
-  return page(table, index, bound, input, wanted.matches ? matching(items, wanted.matches) : items);
+  return page({ table, index, bound, input }, wanted.matches ? matching(items, wanted.matches) : items);
 }
 
 function* matching(items: Iterable<Item>, matches: (item: Item) => boolean): Iterable<Item> {
@@ -79,10 +79,7 @@ export function scan(table: Table, input: ReadInput): Found {
   const segment = segmentOf(input);
   const items = table.storage.scan(index?.name, placeOf(table, index, input));
   return page(
-    table,
-    index,
-    bound,
-    input,
+    { table, index, bound, input },
     segment ? matching(items, (item) => segment(keyInIndex(index ?? table.schema, item)!.partition)) : items,
   );
 }
@@ -106,8 +103,17 @@ function segmentOf({ Segment, TotalSegments }: ReadInput): ((partition: string) 
   };
 }
 
+/** What is read, and how. */
+interface Read {
+  readonly table: Table;
+  /** Undefined: the table itself. */
+  readonly index: IndexSchema | undefined;
+  readonly bound: Bound;
+  readonly input: ReadInput;
+}
+
 /** Reads until the page is full. */
-function page(table: Table, index: IndexSchema | undefined, bound: Bound, input: ReadInput, items: Iterable<Item>): Found {
+function page({ table, index, bound, input }: Read, items: Iterable<Item>): Found {
   const { Limit = Infinity } = input;
   const select = selectOf(bound, index, input);
   if (index && bound.projection) checkShown(table, index, bound);

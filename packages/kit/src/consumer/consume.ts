@@ -97,8 +97,7 @@ async function consumeRecord(options: RunningConsumer, record: SQSRecord, contex
     telemetry.count(coreMetrics.criticalTime, world.now() - message.occurredAt);
     return undefined;
   } catch (error) {
-    const fields = { ...fieldsOf(options, message), sqsMessageId: record.messageId, attempt };
-    return failRecord(options, record, message, error, attempt, fields);
+    return failRecord(options, record, error, { message, attempt });
   }
 }
 
@@ -114,11 +113,10 @@ async function handleMessage(options: RunningConsumer, message: Envelope, delive
 async function failRecord(
   options: RunningConsumer,
   record: SQSRecord,
-  message: Envelope | undefined,
   error: unknown,
-  attempt: number,
-  fields: Fields,
+  { message, attempt }: { readonly message: Envelope | undefined; readonly attempt: number },
 ): Promise<SQSBatchItemFailure | undefined> {
+  const fields = { ...fieldsOf(options, message), sqsMessageId: record.messageId, attempt };
   const { telemetry, world, durations } = options;
   const now = world.now();
   const verdict = classify(error);

@@ -12,18 +12,21 @@ export interface Failures {
 /** Counts a message's failures by reason. @param sqsMessageId of this copy: a redriven message is another one and starts over */
 export type CountFailure = (sqsMessageId: string, reason: TransientReason) => Promise<Failures>;
 
+export interface FailureCounterOptions {
+  readonly database: Database;
+  /** The table of idempotency records, which expire. */
+  readonly table: string;
+  readonly consumer: string;
+  readonly expiresAfterSeconds: number;
+  readonly world: World;
+}
+
 /**
  * Counts in a table, by consumer, copy and reason. SQS's own numbers say how often and since when a message was *delivered*: a consumer that
  * could not even start for hours would have used up the whole window of a message that it has not tried once.
  * A write for each failure, none for a success.
  */
-export function failureCounter(
-  database: Database,
-  table: string,
-  consumer: string,
-  expiresAfterSeconds: number,
-  world: World,
-): CountFailure {
+export function failureCounter({ database, table, consumer, expiresAfterSeconds, world }: FailureCounterOptions): CountFailure {
   return async (sqsMessageId, reason) => {
     const now = world.now();
     const { Attributes } = await database.send(

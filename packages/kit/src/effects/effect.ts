@@ -103,7 +103,7 @@ export async function performEffect<Request>(
         outcome.outcome === 'done'
           ? ([{ state: 'done', reference: outcome.reference }, replies.done(outcome.reference)] as const)
           : ([{ state: 'refused', reason: outcome.reason }, replies.refused(outcome.reason)] as const);
-      if (await settle(context, id, { state: 'doing', startedAt }, next, [reply])) return next.state;
+      if (await settle(context, id, { from: { state: 'doing', startedAt }, to: next }, [reply])) return next.state;
       await assertAgrees(context, id, outcome);
       // An undo drove it to its outcome meanwhile and has answered.
       return 'superseded';
@@ -145,27 +145,27 @@ export async function undoEffect<Request>(
       const outcome = await drive(context, id, stored);
       const from = { state: 'doing', startedAt: stored.startedAt } as const;
       if (outcome.outcome === 'done') {
-        if (await settle(context, id, from, { state: 'undoing', reference: outcome.reference }, [])) {
-          return finishUndo(context, id, stored, outcome.reference, reply);
+        if (await settle(context, id, { from, to: { state: 'undoing', reference: outcome.reference } })) {
+          return finishUndo(context, id, { ...stored, reference: outcome.reference }, reply);
         }
       } else {
         if (outcome.outcome === 'unknown' && !isOver(context, stored.startedAt)) {
           throw new TransientError('unavailable', `${id}: the provider has no trace of it, and a call may still be under way`);
         }
         const reason = outcome.outcome === 'refused' ? outcome.reason : 'the provider has no trace of it';
-        if (await settle(context, id, from, { state: 'refused', reason }, [reply(false)])) return 'nothing to undo';
+        if (await settle(context, id, { from, to: { state: 'refused', reason } }, [reply(false)])) return 'nothing to undo';
       }
       throw new TransientError('conflict', `${id}: the effect changed while it was undone`);
     }
     case 'done': {
       const reference = stored.reference ?? 'unknown';
-      if (!(await settle(context, id, { state: 'done' }, { state: 'undoing', reference }, []))) {
+      if (!(await settle(context, id, { from: { state: 'done' }, to: { state: 'undoing', reference } }))) {
         throw new TransientError('conflict', `${id}: the effect changed while it was undone`);
       }
-      return finishUndo(context, id, stored, reference, reply);
+      return finishUndo(context, id, { ...stored, reference }, reply);
     }
     case 'undoing':
-      return finishUndo(context, id, stored, stored.reference ?? 'unknown', reply);
+      return finishUndo(context, id, stored, reply);
     case 'undone':
     case 'refused':
     case 'voided':
@@ -180,14 +180,14 @@ async function finishUndo<Request>(
   context: EffectContext<Request>,
   id: string,
   stored: EffectRecord<Request>,
-  reference: string,
   reply: (undone: boolean) => Envelope,
 ): Promise<string> {
+  const { reference = 'unknown' } = stored;
   if (stored.request === undefined) throw new PermanentError(`${id}: the record of what was done lacks its request`);
   // Its key may be forgotten: what has happened must not happen again.
   const forgotten = stateOf(context, stored) === 'undoing' && isForgotten(context, stored.updatedAt ?? stored.startedAt);
   if (!forgotten || (await stillDone(context, id))) await callUndo(context, id, stored.request, reference);
-  if (await settle(context, id, { state: 'undoing' }, { state: 'undone', reference }, [reply(true)])) return 'undone';
+  if (await settle(context, id, { from: { state: 'undoing' }, to: { state: 'undone', reference } }, [reply(true)])) return 'undone';
   return 'superseded';
 }
 
@@ -343,13 +343,18 @@ async function insert<Request>(
   return tryCommit(context, [put], messages);
 }
 
+/** From one state to the next. An intent is moved only if it still is that very intent. */
+interface Move {
+  readonly from: { readonly state: 'done' | 'undoing' } | { readonly state: 'doing'; readonly startedAt: number };
+  readonly to: { readonly state: EffectState; readonly reference?: string; readonly reason?: string };
+}
+
 /** Moves a record from one state to the next, with its messages; false when it was not in that state, or not that very intent, any more. */
 async function settle<Request>(
   context: EffectContext<Request>,
   id: string,
-  from: { readonly state: 'done' | 'undoing' } | { readonly state: 'doing'; readonly startedAt: number },
-  to: { readonly state: EffectState; readonly reference?: string; readonly reason?: string },
-  messages: readonly Envelope[],
+  { from, to }: Move,
+  messages: readonly Envelope[] = [],
 ): Promise<boolean> {
   const input = {
     TableName: context.table,

@@ -77,7 +77,7 @@ export function consumeFrom<T extends Topology, Consumer extends string>(
     telemetry,
     world,
     faults,
-    countFailure: failureCounter(database, table, consumer, expiry, world),
+    countFailure: failureCounter({ database, table, consumer, expiresAfterSeconds: expiry, world }),
     ...(topology.consumers[consumer]?.idempotent ? { runOnce: runOncePerMessage(client, table, consumer, expiry) } : {}),
   });
 }

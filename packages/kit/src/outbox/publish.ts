@@ -142,10 +142,10 @@ export async function record(
       case 'newer': {
         const held = world.now() - row.committedAt <= publish.holdSeconds * 1000;
         const failure = { owed: row.owed ?? [], error: delivery.error, counts: false };
-        return countMark(outbox, held ? await markFailed(outbox, row, failure, owner) : await markDead(outbox, row, delivery.error, owner));
+        return countMark(outbox, held ? await markFailed(outbox, row, failure, owner) : await markDead(outbox, row, delivery, owner));
       }
       case 'unroutable':
-        return countMark(outbox, await markDead(outbox, row, delivery.error, owner));
+        return countMark(outbox, await markDead(outbox, row, delivery, owner));
     }
   } catch (error) {
     const { aggregateId, messageId } = row;

@@ -101,11 +101,9 @@ export async function gaugeOutbox(outbox: OutboxContext): Promise<OutboxGauges> 
   const count = async (state: AttentionState, before?: number): Promise<number> => {
     let sum = 0;
     for (const shard of shards()) {
-      const key = { ':shard': attentionKey(state, shard) };
-      sum +=
-        before === undefined
-          ? await countIndex(database, table, 'attention', 'attention = :shard', key)
-          : await countIndex(database, table, 'attention', 'attention = :shard AND attentionAt < :before', { ...key, ':before': before });
+      const values = { ':shard': attentionKey(state, shard), ...(before === undefined ? {} : { ':before': before }) };
+      const condition = `attention = :shard${before === undefined ? '' : ' AND attentionAt < :before'}`;
+      sum += await countIndex(database, { table, index: 'attention', condition, values });
     }
     return sum;
   };
@@ -128,14 +126,17 @@ async function oldestUnsent(outbox: OutboxContext, now: number): Promise<number>
   return Math.min(now, ...keys.flat().map((key) => timeOfId(key.messageId)));
 }
 
+/** One partition of an index, or a part of it. */
+export interface IndexPartition {
+  readonly table: string;
+  readonly index: string;
+  /** A key condition expression, and the values that it names. */
+  readonly condition: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 /** Counts one partition of an index, up to a few pages. */
-export async function countIndex(
-  database: Database,
-  table: string,
-  index: string,
-  condition: string,
-  values: Readonly<Record<string, unknown>>,
-): Promise<number> {
+export async function countIndex(database: Database, { table, index, condition, values }: IndexPartition): Promise<number> {
   let count = 0;
   let start: Record<string, unknown> | undefined;
   for (let page = 0; page < countPages; page++) {

@@ -165,7 +165,7 @@ export async function markSent(context: OutboxContext, row: OutboxRow): Promise<
 export async function markFailed(context: OutboxContext, row: OutboxRow, failure: Failure, owner?: string): Promise<RowStatus> {
   const attempts = (row.attempts ?? 0) + (failure.counts ? 1 : 0);
   const deferrals = (row.deferrals ?? 0) + (failure.counts ? 0 : 1);
-  if (attempts >= context.relay.maxAttempts) return markDead(context, row, failure.error, owner, attempts);
+  if (attempts >= context.relay.maxAttempts) return markDead(context, row, { error: failure.error, attempts }, owner);
   const changed = await change(context, row, {
     to: 'FAILED',
     set: {
@@ -189,9 +189,8 @@ export async function markFailed(context: OutboxContext, row: OutboxRow, failure
 export async function markDead(
   context: OutboxContext,
   row: OutboxRow,
-  error: string,
+  { error, attempts = (row.attempts ?? 0) + 1 }: { readonly error: string; readonly attempts?: number },
   owner?: string,
-  attempts = (row.attempts ?? 0) + 1,
 ): Promise<RowStatus> {
   const changed = await change(context, row, {
     to: 'DEAD',

@@ -5,14 +5,15 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 /** Content types whose bodies the gateway hands over as text; all others arrive in base 64. */
 const textual = /^(text\/|application\/(json|javascript|xml|x-www-form-urlencoded|.*\+json|.*\+xml))/i;
 
+/** Which route a request takes, and what its authorizer says of the caller. */
+export interface EventRoute {
+  readonly key: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly authorizer: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** An HTTP request as an HTTP API hands it to a function (payload format 2.0). */
-export function eventOf(
-  request: IncomingMessage,
-  url: URL,
-  body: Buffer,
-  route: { readonly key: string; readonly params: Readonly<Record<string, string>> },
-  authorizer: Readonly<Record<string, unknown>> | undefined,
-): APIGatewayProxyEventV2 {
+export function eventOf(request: IncomingMessage, url: URL, body: Buffer, { key, params, authorizer }: EventRoute): APIGatewayProxyEventV2 {
   const headers: Record<string, string> = {};
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i]!.toLowerCase();
@@ -27,12 +28,12 @@ export function eventOf(
   const now = new Date();
   return {
     version: '2.0',
-    routeKey: route.key,
+    routeKey: key,
     rawPath: url.pathname,
     rawQueryString: url.search.slice(1),
     headers,
     ...(Object.keys(query).length > 0 ? { queryStringParameters: query } : {}),
-    ...(Object.keys(route.params).length > 0 ? { pathParameters: { ...route.params } } : {}),
+    ...(Object.keys(params).length > 0 ? { pathParameters: { ...params } } : {}),
     requestContext: {
       accountId: '000000000000',
       apiId: 'local',
@@ -47,7 +48,7 @@ export function eventOf(
         userAgent: headers['user-agent'] ?? '',
       },
       requestId: randomUUID(),
-      routeKey: route.key,
+      routeKey: key,
       stage: '$default',
       time: now.toISOString(),
       timeEpoch: now.getTime(),

@@ -86,7 +86,7 @@ async function serve(options: GatewayOptions, request: IncomingMessage, response
   }
   const body = await bodyOnce();
   if (body === undefined) return refuse(response, gatewayAnswers.tooLarge);
-  const event = eventOf(request, url, body, { key: match.route.key, params: match.params }, verdict.context);
+  const event = eventOf(request, url, body, { key: match.route.key, params: match.params, authorizer: verdict.context });
   const result = await Promise.race([
     match.route.pool.invoke(event),
     new Promise<undefined>((resolve) => setTimeout(resolve, gatewayTimeoutMs, undefined).unref()),

@@ -68,7 +68,8 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
   if (!pool) throw new StartProblem(`event source ${id}: there is no function ${mapping.FunctionName}`);
   const reportBatchItemFailures = mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures') ?? false;
   const arn = mapping.EventSourceArn;
-  mayRead(context.iam, id, pool.fn.name, arn, mapping.DestinationConfig?.OnFailure?.Destination);
+  const refusal = context.iam.refusal(pool.fn.name, readsOf(arn, mapping.DestinationConfig?.OnFailure?.Destination));
+  if (refusal !== undefined) throw new StartProblem(`event source ${id}: ${refusal}`);
   if (arn.startsWith('arn:aws:sqs:')) {
     const source = new QueueSource({
       call: sqs,
@@ -110,18 +111,16 @@ function connectMapping(context: SourcesContext, id: string, raw: Record<string,
   return () => source.stop();
 }
 
-/** The calls that the event source itself makes under the function's role; AWS refuses to create one that may not. @throws StartProblem that names what is missing */
-function mayRead(iam: Iam, id: string, name: string, arn: string, onFailure: string | undefined): void {
+/** The calls that an event source itself makes under the function's role; AWS refuses to create one that may not. */
+function readsOf(arn: string, onFailure: string | undefined): Need[] {
   const of = (resource: string, ...actions: string[]): Need[] => actions.map((action) => ({ action, resource }));
-  const needs = arn.startsWith('arn:aws:sqs:')
+  return arn.startsWith('arn:aws:sqs:')
     ? of(arn, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes')
     : [
         ...of(arn, 'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'),
         ...of(`${arn.slice(0, arn.indexOf('/stream/'))}/stream/*`, 'dynamodb:ListStreams'),
         ...(onFailure === undefined ? [] : of(onFailure, 'sqs:SendMessage')),
       ];
-  const refusal = iam.refusal(name, needs);
-  if (refusal !== undefined) throw new StartProblem(`event source ${id}: ${refusal}`);
 }
 
 function queueUrlOf(values: ReadonlyMap<string, ResourceValues>, arn: string, id: string): string {
