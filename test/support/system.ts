@@ -62,7 +62,7 @@ export function unique(prefix: string): string {
  */
 const patienceMs = 400_000;
 
-/** At first it asks often. What takes long is asked for less often: a hundred orders that are polled 20 times a second would be most of the load. */
+/** At first it asks often. What takes long is asked for less often: a hundred orders that are polled 20 times a second are a load of their own. */
 const pauseMs = (waitedMs: number): number => Math.min(1000, Math.max(50, waitedMs / 5));
 
 /** Waits until an order's answer is final and returns it. */
