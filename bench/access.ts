@@ -27,7 +27,7 @@ export async function measureAccess(samples: Samples): Promise<AccessResult> {
   try {
     for (const { url } of [open, closed]) await page(url, 'faults', 'PUT', { 'outbox-publisher': { outage: true } });
     const identities = new Identities(closed.dataDir);
-    const token = await identities.customerToken('bench', 'orders/place');
+    const token = await identities.subjectToken('bench', 'orders/place');
     const anyone = { client: clientOf(open.url), customerId: 'bench' };
     const customer = { client: clientOf(closed.url, () => ({ authorization: `Bearer ${token}` })), customerId: 'bench' };
     const [openMs, tokenMs] = await mediansInTurn(

@@ -28,15 +28,15 @@ function transitionLine({ aggregateId, from, to, status, version, total, currenc
 }
 
 /** The first order, ready to be pasted. */
-function firstSteps({ url, auth, asCustomer, asOperator }: BannerFacts): string[] {
+function firstSteps({ url, auth, asSubject, asOperator }: BannerFacts): string[] {
   const line = '{"items":[{"sku":"coffee","qty":1,"price":500}]}';
   // Under IAM nothing else says who orders.
   const order = auth === 'iam' ? line.replace('{', '{"customerId":"c1",') : line;
   const json = `-H 'content-type: application/json'`;
   return [
     `set stock      curl -X PUT ${url}/admin/stock/coffee${asOperator} ${json} -d '{"available":10}'`,
-    `place order    curl -X POST ${url}/orders${asCustomer} ${json} -H 'idempotency-key: demo-001' -d '${order}'`,
-    `list orders    curl${asCustomer} '${url}/orders?customerId=${auth === 'off' ? 'guest' : 'c1'}'`,
+    `place order    curl -X POST ${url}/orders${asSubject} ${json} -H 'idempotency-key: demo-001' -d '${order}'`,
+    `list orders    curl${asSubject} '${url}/orders?customerId=${auth === 'off' ? 'guest' : 'c1'}'`,
     ...(auth === 'off' ? ['the story      npm run demo'] : []),
   ];
 }
@@ -50,6 +50,7 @@ export const app: LocalApp = {
   stages: ['dev', 'test'],
   refusedStages: { prod: 'takes real money' },
   functions: Object.keys(functions),
+  subjectName: 'customer',
   scopes: Object.values(scopes).map(({ scope }) => scope),
   examples: { context: 'paymentUrl=…, carrierUrl=…, emailSender=…', faults: 'inventory.failRate=0.3, payment.delayMs=500' },
   reload: { sources: 'lambdas', bundleModule: join('lib', 'local-bundle.ts') },

@@ -62,7 +62,7 @@ async function accessBy(proof: Proof, options: LoadOptions, end: AbortSignal): P
   const identities = identitiesOf(options);
   const customers: Customer[] = [];
   for (const customerId of people) {
-    const authorize = bearer(await identities.customerToken(customerId, placing, tokenSeconds));
+    const authorize = bearer(await identities.subjectToken(customerId, placing, tokenSeconds));
     customers.push({ client: clientOf(url, authorize, end), customerId });
   }
   return { customers, operator: () => operatorOf(options) };

@@ -1,10 +1,26 @@
 import { ascending, assertDurations, type Durations } from '@outbox-saga/kit/messages/durations';
-import { nudgesSpanSeconds, type NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
+import { backoffCeilingSeconds } from '@outbox-saga/kit/messages/retry-policy';
+
+/** How a step that nobody answers is asked again: after base × factorⁿ seconds, up to the cap. */
+export interface ReminderPolicy {
+  readonly baseSeconds: number;
+  readonly factor: number;
+  readonly capSeconds: number;
+  /** After so many unanswered reminders a step is given up; an undo never is. */
+  readonly maxReminders: number;
+}
+
+/** From a step's first question until it is given up: the sum of all waits. */
+function reminderSpanSeconds(policy: ReminderPolicy): number {
+  let span = 0;
+  for (let reminders = 0; reminders <= policy.maxReminders; reminders++) span += backoffCeilingSeconds(policy, reminders + 1);
+  return span;
+}
 
 /** Every duration of one stage, in seconds: those of the machinery, and those of the saga and its providers. */
 export interface OrderDurations extends Durations {
   /** When a step of the saga that nobody answers is asked again, and how often. */
-  readonly nudge: NudgePolicy;
+  readonly reminder: ReminderPolicy;
   /** When a settled order is first checked for being known to everyone: long enough for its last messages to arrive. */
   readonly closeAfterSeconds: number;
   /** The latest time at which a step that nobody answers is given up. */
@@ -19,7 +35,7 @@ export interface OrderDurations extends Durations {
  * @throws Error that names the stage and every rule that does not hold
  */
 export function assertOrderDurations(stage: string, d: OrderDurations): void {
-  const span = nudgesSpanSeconds(d.nudge);
+  const span = reminderSpanSeconds(d.reminder);
   assertDurations(stage, d, [
     ...ascending(
       ['retry.windowSeconds', d.retry.windowSeconds],
@@ -28,7 +44,7 @@ export function assertOrderDurations(stage: string, d: OrderDurations): void {
     ),
     [
       d.retry.windowSeconds < span && span <= d.giveUpSeconds,
-      `nudge: its waits add up to ${span} s; they must exceed retry.windowSeconds (${d.retry.windowSeconds}), or a step is given up while its message is still retried, and stay within giveUpSeconds (${d.giveUpSeconds})`,
+      `reminder: its waits add up to ${span} s; they must exceed retry.windowSeconds (${d.retry.windowSeconds}), or a step is given up while its message is still retried, and stay within giveUpSeconds (${d.giveUpSeconds})`,
     ],
     [
       d.consumerTimeoutSeconds + 600 < d.providerKeySeconds,

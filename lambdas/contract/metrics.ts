@@ -16,7 +16,7 @@ export const metrics = {
   ordersFailed: { name: 'OrdersFailed', unit: 'Count' },
   ordersClosed: { name: 'OrdersClosed', unit: 'Count' },
   /** Steps asked again or given up by the sweep. */
-  ordersNudged: { name: 'OrdersNudged', unit: 'Count' },
+  ordersReminded: { name: 'OrdersNudged', unit: 'Count' },
   /** Gauge: orders whose undo is not answered. */
   ordersStuck: { name: 'OrdersStuck', unit: 'Count' },
   /** Gauge: settled orders that are not closed, long after they should be. */

@@ -10,7 +10,7 @@ const day = 24 * hour;
 
 const prod: OrderDurations = {
   ...usualDurations,
-  nudge: { baseSeconds: 5 * minute, factor: 3, capSeconds: 6 * hour, maxNudges: 4 },
+  reminder: { baseSeconds: 5 * minute, factor: 3, capSeconds: 6 * hour, maxReminders: 4 },
   closeAfterSeconds: 30,
   giveUpSeconds: day,
   // Stripe keeps idempotency keys for at least 24 hours; half of it leaves room for clocks and queues.
@@ -25,7 +25,7 @@ export const durations: Readonly<Record<StageName, OrderDurations>> = {
   dev: {
     ...prod,
     retry: { ...prod.retry, baseSeconds: 1, capSeconds: minute, windowSeconds: 10 * minute },
-    nudge: { baseSeconds: 100, factor: 2, capSeconds: hour, maxNudges: 4 },
+    reminder: { baseSeconds: 100, factor: 2, capSeconds: hour, maxReminders: 4 },
     giveUpSeconds: hour,
   },
   test: {
@@ -35,7 +35,7 @@ export const durations: Readonly<Record<StageName, OrderDurations>> = {
     publisherTimeoutSeconds: 6,
     retry: { baseSeconds: 1, factor: 2, capSeconds: 2, windowSeconds: 15 },
     relay: { ...prod.relay, baseSeconds: 1, factor: 2, capSeconds: 2, pendingSeconds: 2 },
-    nudge: { baseSeconds: 5, factor: 2, capSeconds: 20, maxNudges: 2 },
+    reminder: { baseSeconds: 5, factor: 2, capSeconds: 20, maxReminders: 2 },
     closeAfterSeconds: 2,
     giveUpSeconds: minute,
     queueRetentionSeconds: hour,

@@ -54,7 +54,7 @@ export async function advance(saga: Saga, load: () => Promise<Order>, input: Rep
 }
 
 /** A reply's whole way, for the queue. @throws PermanentError when there is no such order: a reply to nothing can never be handled */
-export async function hear(saga: Saga, reply: Reply): Promise<string> {
+export async function handleReply(saga: Saga, reply: Reply): Promise<string> {
   const load = async (): Promise<Order> => {
     const order = await findOrder(saga.store, reply.aggregateId);
     if (!order) throw new PermanentError(`there is no order ${reply.aggregateId}`);

@@ -36,7 +36,7 @@ export function createHandler(environment: Environment<'order-cancel'>, connecti
   };
 
   return createHttpHandler({
-    routes: { customers: { 'POST /orders/{id}/cancel': cancelOrder }, operators: { 'POST /admin/orders/{id}/cancel': cancelOrder } },
+    routes: { subjects: { 'POST /orders/{id}/cancel': cancelOrder }, operators: { 'POST /admin/orders/{id}/cancel': cancelOrder } },
     callers: callersOf(environment),
     telemetry,
     world,

@@ -1,10 +1,18 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
-import { ladderSeconds, type NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
+import { backoffCeilingSeconds } from '@outbox-saga/kit/messages/retry-policy';
+import type { ReminderPolicy } from '../contract/durations.ts';
 import { decodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import { outcomeIdOf, type Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
-import { owedConsumers, owedOnlyToListeners, requeue, rowsOf, type OutboxContext, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import {
+  pendingConsumers,
+  pendingOnlyForListeners,
+  requeue,
+  rowsOf,
+  type OutboxContext,
+  type OutboxRow,
+} from '@outbox-saga/kit/outbox/rows';
 import type { Saga } from './advance.ts';
 import { outcomeOf } from './saga.ts';
 import { closeOrder, commitAgain, type SagaStore } from './store.ts';
@@ -16,11 +24,11 @@ export interface Closing {
   readonly orderViewTable: string;
   readonly notificationsTable: string;
   /** A message that was sent and has no effect is sent again when the first of these waits has passed, then the second: a consumer that is down for a day must not find hundreds of copies. */
-  readonly policy: Pick<NudgePolicy, 'baseSeconds' | 'factor' | 'capSeconds'>;
+  readonly policy: Pick<ReminderPolicy, 'baseSeconds' | 'factor' | 'capSeconds'>;
 }
 
 /** What listeners and the outbox know of an order. */
-export interface Echoes {
+export interface DeliveryEvidence {
   readonly rows: readonly OutboxRow[];
   /** Sequence of the read model's item; 0 when there is none. */
   readonly viewSequence: number;
@@ -42,7 +50,7 @@ export interface Debts {
 }
 
 /** What a settled order still owes: rows that were never sent, versions that the read model lacks, a notification. */
-export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): Debts {
+export function owedBy(order: Order, { rows, viewSequence, notified }: DeliveryEvidence): Debts {
   const owed: Owed[] = [];
   const unheard = viewSequence < order.version || !notified;
   let waiting = unheard;
@@ -57,7 +65,7 @@ export function owedBy(order: Order, { rows, viewSequence, notified }: Echoes): 
     if (row.status === 'PENDING') {
       // The stream never delivered it.
       waiting = true;
-      owed.push({ row, consumers: owedConsumers(topology, row) });
+      owed.push({ row, consumers: pendingConsumers(topology, row) });
       continue;
     }
     const { sequence = 0 } = decodeEnvelope(row.body);
@@ -88,13 +96,13 @@ function mayTell({ body }: OutboxRow, version: number): boolean {
  * @param causationId of whatever checks
  */
 export async function close(closing: Closing, order: Order, causationId: string): Promise<'closed' | 'sent again' | 'waiting'> {
-  const { owed, waiting, expired } = owedBy(order, await echoesOf(closing, order));
+  const { owed, waiting, expired } = owedBy(order, await evidenceOf(closing, order));
   if (!waiting) return (await closeOrder(closing.store, order)) ? 'closed' : 'waiting';
   if (expired && (await tellAgain(closing, order, causationId))) return 'sent again';
   let sent = 0;
   for (const { row, consumers } of owed) {
     const waited = closing.store.world.now() - (row.sentAt ?? row.committedAt);
-    if (waited < ladderSeconds(closing.policy, (row.resends ?? 0) + 1) * 1000) continue;
+    if (waited < backoffCeilingSeconds(closing.policy, (row.resends ?? 0) + 1) * 1000) continue;
     if (await requeue(closing.outbox, row, consumers, 'the closing check misses its effect')) sent++;
   }
   return sent > 0 ? 'sent again' : 'waiting';
@@ -127,9 +135,9 @@ async function tellAgain({ store, makeMessage }: Closing, order: Order, causatio
 export async function lastSent({ outbox }: Closing, order: Order): Promise<number | undefined> {
   const rows = await rowsOf(outbox, order.orderId);
   const pending = rows.filter(({ status }) => status === 'PENDING');
-  for (const row of pending) await requeue(outbox, row, owedConsumers(topology, row), 'its deadline has passed and it was not sent');
+  for (const row of pending) await requeue(outbox, row, pendingConsumers(topology, row), 'its deadline has passed and it was not sent');
   const relayed = rows.filter(({ status }) => status === 'FAILED' || status === 'SENDING');
-  if (pending.length > 0 || !relayed.every((row) => owedOnlyToListeners(topology, row))) return undefined;
+  if (pending.length > 0 || !relayed.every((row) => pendingOnlyForListeners(topology, row))) return undefined;
   return Math.max(0, ...rows.map(handedOver));
 }
 
@@ -142,7 +150,7 @@ function handedOver({ status, handedAt, sentAt, committedAt }: OutboxRow): numbe
   return handedAt ?? sentAt ?? (status === 'DEAD' ? 0 : committedAt);
 }
 
-async function echoesOf({ store, outbox, orderViewTable, notificationsTable }: Closing, order: Order): Promise<Echoes> {
+async function evidenceOf({ store, outbox, orderViewTable, notificationsTable }: Closing, order: Order): Promise<DeliveryEvidence> {
   const { orderId, customerId, placedAt } = order;
   const { database } = store;
   const [rows, view, notification] = await Promise.all([

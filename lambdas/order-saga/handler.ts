@@ -3,7 +3,7 @@ import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { commitsTo, consumeFrom, type QueueConnections } from '@outbox-saga/kit/function/wiring';
-import { hear, type Saga } from './advance.ts';
+import { handleReply, type Saga } from './advance.ts';
 
 export function createHandler(environment: Environment<'order-saga'>, connections: QueueConnections) {
   const stage = durations[environment.STAGE];
@@ -17,6 +17,6 @@ export function createHandler(environment: Environment<'order-saga'>, connection
     consumer: 'order-saga',
     topology,
     durations: stage,
-    handlers: (reply) => hear(saga, reply),
+    handlers: (reply) => handleReply(saga, reply),
   });
 }

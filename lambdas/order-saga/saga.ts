@@ -1,5 +1,6 @@
 import { assertNever, PermanentError } from '@outbox-saga/kit/errors';
-import { ladderSeconds, type NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
+import { backoffCeilingSeconds } from '@outbox-saga/kit/messages/retry-policy';
+import type { ReminderPolicy } from '../contract/durations.ts';
 import type { Order, OrderFailure, OrderStatus, OrderStep } from '../contract/order.ts';
 import { endings, failureOf, steps, type Ending, type NewMessage, type OpenStep, type Reply, type Step } from './steps.ts';
 
@@ -14,7 +15,7 @@ export interface Cancel {
 export interface Tick {
   readonly type: 'Tick';
   readonly now: number;
-  readonly policy: NudgePolicy;
+  readonly policy: ReminderPolicy;
   /** When the order's newest message was sent: nobody can answer before. */
   readonly askedAt: number;
 }
@@ -88,15 +89,15 @@ function cancel(order: Order): Decision {
 }
 
 /** When a step that nobody answers is due again, in milliseconds since 1970. @param askedAt when it was asked last */
-export function dueAt(order: Order, policy: NudgePolicy, askedAt = order.updatedAt): number {
-  return askedAt + ladderSeconds(policy, (order.nudges ?? 0) + 1) * 1000;
+export function dueAt(order: Order, policy: ReminderPolicy, askedAt = order.updatedAt): number {
+  return askedAt + backoffCeilingSeconds(policy, (order.nudges ?? 0) + 1) * 1000;
 }
 
 function tick(order: Order, { now, policy, askedAt }: Tick): Decision {
   if (order.step === 'SETTLED') return { kind: 'ignore', why: 'the order is settled' };
   if (now < dueAt(order, policy, Math.max(askedAt, order.updatedAt))) return { kind: 'ignore', why: 'no deadline has passed' };
   const step: Step = steps[order.step];
-  if (step.direction === 'forward' && (order.nudges ?? 0) >= policy.maxNudges) {
+  if (step.direction === 'forward' && (order.nudges ?? 0) >= policy.maxReminders) {
     return transition(order, step.compensation, { failure: { code: 'TIMED_OUT', detail: `nobody answered while ${order.step}` } });
   }
   // The same question once more, in the same step.

@@ -1,4 +1,4 @@
-import type { NudgePolicy } from '@outbox-saga/kit/messages/retry-policy';
+import type { ReminderPolicy } from '../contract/durations.ts';
 import { describeError, PermanentError } from '@outbox-saga/kit/errors';
 import { metrics } from '../contract/metrics.ts';
 import type { Order } from '../contract/order.ts';
@@ -17,7 +17,7 @@ export interface SweepOptions {
   readonly saga: Saga;
   readonly closing: Closing;
   readonly places: PlaceStore;
-  readonly policy: NudgePolicy;
+  readonly policy: ReminderPolicy;
   /** Settled orders are looked at this long after they were placed. */
   readonly closeAfterSeconds: number;
   /** Questions asked again in one run: after an outage the rest waits for the next minute, so that participants meet no stampede. */
@@ -58,7 +58,7 @@ export async function sweepOpenOrders(options: SweepOptions): Promise<Sweep> {
     telemetry.warn('sweep ended early', { looked: sweep.looked, shard: goOn.shard });
     await keepPlace(places, causationId, start, goOn);
   }
-  telemetry.count(metrics.ordersNudged, sweep.moved);
+  telemetry.count(metrics.ordersReminded, sweep.moved);
   telemetry.count(metrics.ordersClosed, sweep.closed);
   telemetry.count(metrics.ordersStuck, sweep.stuck);
   telemetry.count(metrics.ordersUnclosed, sweep.unclosed);
@@ -107,7 +107,7 @@ async function lookAt(options: SweepOptions, sweep: Sweep, orderId: string, now:
     const order = await load();
     if (order.step !== 'SETTLED') {
       const { nudges = 0 } = await remind(options, sweep, order, { load, now });
-      if (nudges > options.policy.maxNudges) sweep.stuck++;
+      if (nudges > options.policy.maxReminders) sweep.stuck++;
       return;
     }
     const closed = await close(closing, order, options.causationId);

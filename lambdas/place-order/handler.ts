@@ -70,7 +70,7 @@ export function createHandler(environment: Environment<'place-order'>, connectio
   };
 
   return createHttpHandler({
-    routes: { customers: { 'POST /orders': placeOrder } },
+    routes: { subjects: { 'POST /orders': placeOrder } },
     callers: callersOf(environment),
     telemetry,
     world,

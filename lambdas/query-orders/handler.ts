@@ -61,7 +61,7 @@ export function createHandler(environment: Environment<'query-orders'>, connecti
 
   return createHttpHandler({
     routes: {
-      customers: { 'GET /orders/{id}': getOrder, 'GET /orders/{id}/timeline': getTimeline, 'GET /orders': getOrders },
+      subjects: { 'GET /orders/{id}': getOrder, 'GET /orders/{id}/timeline': getTimeline, 'GET /orders': getOrders },
       operators: { 'GET /admin/orders/{id}': getOrder, 'GET /admin/orders/{id}/timeline': getTimeline },
     },
     callers: callersOf(environment),

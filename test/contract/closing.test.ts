@@ -40,7 +40,7 @@ const closing = (database = tables.database): Closing => ({
   outbox: { database, table: 'outbox', relay: durations.prod.relay, telemetry: testTelemetry(), world },
   orderViewTable: 'orderView',
   notificationsTable: 'notifications',
-  policy: durations.prod.nudge,
+  policy: durations.prod.reminder,
 });
 const check = (order: Order): Promise<string> => close(closing(), order, 'run-1');
 

@@ -13,7 +13,7 @@ import { aMessage, anOrder, orderKeys, testTelemetry, testWorld } from '../suppo
 import { clearedTables } from '../support/tables.ts';
 
 const hour = 3_600_000;
-const { nudge: policy, relay } = durations.prod;
+const { reminder: policy, relay } = durations.prod;
 
 const tables = clearedTables('orders', 'outbox');
 let world: ReturnType<typeof testWorld>;

@@ -3,7 +3,7 @@ import { readOrder } from '../../lambdas/contract/order.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
 import type { CommitContext } from '@outbox-saga/kit/outbox/commit';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
-import { hear, type Saga } from '../../lambdas/order-saga/advance.ts';
+import { handleReply, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { repair } from '../../lambdas/order-view/store.ts';
 import { createHandler as placeOrder } from '../../lambdas/place-order/handler.ts';
 import { findOrder } from '../../lambdas/query-orders/store.ts';
@@ -54,13 +54,13 @@ const onlyMessage = async (): Promise<{ occurredAt: number }> => {
 describe('the number by which the carrier knows the parcel', () => {
   it('is on the order from the moment it is confirmed', async () => {
     const { orderId } = await stored({ step: 'ARRANGING_SHIPMENT', version: 3 });
-    await hear(saga(), aMessage('ShipmentArranged', { trackingId: 'parcel-7' }, { aggregateId: orderId }));
+    await handleReply(saga(), aMessage('ShipmentArranged', { trackingId: 'parcel-7' }, { aggregateId: orderId }));
     expect(await tables.get('orders', { orderId })).toMatchObject({ status: 'CONFIRMED', trackingId: 'parcel-7' });
   });
 
   it('is not on an order that was called off before it was arranged', async () => {
     const { orderId } = await stored({ step: 'CALLING_OFF_SHIPMENT', version: 4, cancelled: true });
-    await hear(saga(), aMessage('ShipmentArranged', { trackingId: 'parcel-7' }, { aggregateId: orderId }));
+    await handleReply(saga(), aMessage('ShipmentArranged', { trackingId: 'parcel-7' }, { aggregateId: orderId }));
     expect(await tables.get('orders', { orderId })).not.toHaveProperty('trackingId');
   });
 });
@@ -68,7 +68,7 @@ describe('the number by which the carrier knows the parcel', () => {
 describe('order and message agree on when the order changed', () => {
   it('at a transition', async () => {
     const { orderId } = await stored();
-    await hear(saga(), aMessage('StockReserved', {}, { aggregateId: orderId }));
+    await handleReply(saga(), aMessage('StockReserved', {}, { aggregateId: orderId }));
     expect((await onlyMessage()).occurredAt).toBe((await tables.get('orders', { orderId }))!['updatedAt']);
   });
 
@@ -134,9 +134,9 @@ describe('an order is read as it was written a moment ago', () => {
     const stale = withStaleReads(tables);
     commits = { ...commits, database: stale.database };
     const { orderId } = await stored({ step: 'RESERVING_STOCK' });
-    await hear(saga(), aMessage('StockReserved', {}, { aggregateId: orderId }));
+    await handleReply(saga(), aMessage('StockReserved', {}, { aggregateId: orderId }));
     const captured = aMessage('PaymentCaptured', { amount: 1, currency: 'JPY', reference: 'r' }, { aggregateId: orderId });
-    expect(await hear(saga(), captured)).toBe('ShipmentRequested');
+    expect(await handleReply(saga(), captured)).toBe('ShipmentRequested');
   });
 
   it('by the read model’s repair, or it would stay behind', async () => {

@@ -12,7 +12,7 @@ import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { releaseStock, reserveStock } from '../../lambdas/inventory/stock.ts';
 import { notify } from '../../lambdas/notification/notify.ts';
 import { repair } from '../../lambdas/order-view/store.ts';
-import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
+import { advance, handleReply, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { findOrder } from '../../lambdas/order-saga/store.ts';
 import type { Reply } from '../../lambdas/order-saga/saga.ts';
 import { capturePayment, paymentStates, refundPayment, type Payments } from '../../lambdas/payment/payment.ts';
@@ -82,12 +82,12 @@ describe.each(releases)('what version %s wrote', (_version, recorded) => {
     const load = async (): Promise<Order> => (await findOrder(saga().store, orderId))!;
     for (const type of replies) {
       await tables.put('orders', item);
-      await hear(saga(), message(type, orderId) as Reply);
+      await handleReply(saga(), message(type, orderId) as Reply);
     }
     await tables.put('orders', item);
     await advance(saga(), load, { type: 'Cancel' }, 'request');
     await tables.put('orders', item);
-    await advance(saga(), load, { type: 'Tick', now: world.now(), policy: durations.prod.nudge, askedAt: 0 }, 'sweep');
+    await advance(saga(), load, { type: 'Tick', now: world.now(), policy: durations.prod.reminder, askedAt: 0 }, 'sweep');
     await tables.clear('orderView');
     expect(await repair({ database: tables.database, table: 'orderView', ordersTable: 'orders' }, orderId)).toBe('repaired');
   });

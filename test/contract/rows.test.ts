@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { commit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
-import { newRow, owedOnlyToListeners, rowsOf } from '@outbox-saga/kit/outbox/rows';
+import { newRow, pendingOnlyForListeners, rowsOf } from '@outbox-saga/kit/outbox/rows';
 import { aMessage, orderKeys, testWorld } from '../support/builders.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
 import { clearedTables, type TestTables } from '../support/tables.ts';
@@ -54,14 +54,14 @@ describe('a row is owed only to listeners', () => {
 
   it('when it names nobody else, or its route does not', () => {
     const confirmed = aMessage('OrderConfirmed', { ...orderKeys, amount: 1, currency: 'JPY' });
-    expect(owedOnlyToListeners(topology, row(placed(), ['order-view']))).toBe(true);
-    expect(owedOnlyToListeners(topology, row(placed(), ['order-view', 'inventory']))).toBe(false);
-    expect(owedOnlyToListeners(topology, row(placed()))).toBe(false);
-    expect(owedOnlyToListeners(topology, row(confirmed))).toBe(true);
+    expect(pendingOnlyForListeners(topology, row(placed(), ['order-view']))).toBe(true);
+    expect(pendingOnlyForListeners(topology, row(placed(), ['order-view', 'inventory']))).toBe(false);
+    expect(pendingOnlyForListeners(topology, row(placed()))).toBe(false);
+    expect(pendingOnlyForListeners(topology, row(confirmed))).toBe(true);
   });
 
   it('never when nobody knows to whom it goes', () => {
-    expect(owedOnlyToListeners(topology, row({ ...placed(), type: 'Nonsense' }))).toBe(false);
-    expect(owedOnlyToListeners(topology, { body: 'not json' })).toBe(false);
+    expect(pendingOnlyForListeners(topology, row({ ...placed(), type: 'Nonsense' }))).toBe(false);
+    expect(pendingOnlyForListeners(topology, { body: 'not json' })).toBe(false);
   });
 });

@@ -8,7 +8,7 @@ import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
 import { commit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
-import { advance, hear, type Saga } from '../../lambdas/order-saga/advance.ts';
+import { advance, handleReply, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { sweepOpenOrders } from '../../lambdas/order-saga/sweep.ts';
 import { findOrder } from '../../lambdas/order-saga/store.ts';
 import { applyChange, repair } from '../../lambdas/order-view/store.ts';
@@ -128,7 +128,7 @@ describe('the saga’s store', () => {
 
   it('advances an order with exactly one row that carries its new version', async () => {
     const { orderId } = await stored();
-    expect(await hear(saga, reply(orderId))).toBe('PaymentRequested');
+    expect(await handleReply(saga, reply(orderId))).toBe('PaymentRequested');
     expect(await tables.get('orders', { orderId })).toMatchObject({ step: 'CAPTURING_PAYMENT', version: 2 });
     const rows = await tables.all('outbox');
     expect(rows.map(({ body }) => JSON.parse(body as string))).toMatchObject([
@@ -138,14 +138,14 @@ describe('the saga’s store', () => {
 
   it('ignores a repeated reply and writes nothing', async () => {
     const { orderId } = await stored();
-    await hear(saga, reply(orderId));
-    expect(await hear(saga, reply(orderId))).toBe('ignored: StockReserved while CAPTURING_PAYMENT');
+    await handleReply(saga, reply(orderId));
+    expect(await handleReply(saga, reply(orderId))).toBe('ignored: StockReserved while CAPTURING_PAYMENT');
     expect(await tables.all('outbox')).toHaveLength(1);
   });
 
   it('lets one of two racing replies win and decides the other one again', async () => {
     const { orderId } = await stored();
-    const outcomes = await Promise.all([hear(saga, reply(orderId)), hear(saga, reply(orderId))]);
+    const outcomes = await Promise.all([handleReply(saga, reply(orderId)), handleReply(saga, reply(orderId))]);
     expect(outcomes.toSorted()).toEqual(['PaymentRequested', 'ignored: StockReserved while CAPTURING_PAYMENT']);
   });
 
@@ -159,15 +159,15 @@ describe('the saga’s store', () => {
     expect(await advance(saga, load, { type: 'Cancel' }, 'request-2')).toMatchObject({
       outcome: 'ignored: the order is being undone already',
     });
-    await hear(saga, aMessage('ShipmentCancelled', {}, { aggregateId: orderId }));
-    await hear(saga, aMessage('PaymentRefunded', { amount: 1, currency: 'JPY' }, { aggregateId: orderId }));
-    await hear(saga, aMessage('StockReleased', {}, { aggregateId: orderId }));
+    await handleReply(saga, aMessage('ShipmentCancelled', {}, { aggregateId: orderId }));
+    await handleReply(saga, aMessage('PaymentRefunded', { amount: 1, currency: 'JPY' }, { aggregateId: orderId }));
+    await handleReply(saga, aMessage('StockReleased', {}, { aggregateId: orderId }));
     expect(await tables.get('orders', { orderId })).toMatchObject({ status: 'CANCELLED', step: 'SETTLED', version: 7, cancelled: true });
     expect((await said()).toSorted()).toEqual(['OrderCancelled', 'RefundRequested', 'ShipmentCancelRequested', 'StockReleaseRequested']);
   });
 
   describe('the sweep', () => {
-    const policy = { baseSeconds: 60, factor: 2, capSeconds: 600, maxNudges: 1 };
+    const policy = { baseSeconds: 60, factor: 2, capSeconds: 600, maxReminders: 1 };
     const sweep = (mayContinue = () => true) =>
       sweepOpenOrders({
         saga,
@@ -397,7 +397,7 @@ describe('the saga’s store', () => {
 
   it('settles an order: it says its outcome, and stays open until it is closed', async () => {
     const { orderId } = await stored({ step: 'ARRANGING_SHIPMENT', version: 3 });
-    await hear(saga, aMessage('ShipmentArranged', { trackingId: 't' }, { aggregateId: orderId }));
+    await handleReply(saga, aMessage('ShipmentArranged', { trackingId: 't' }, { aggregateId: orderId }));
     const order = await tables.get('orders', { orderId });
     expect(order).toMatchObject({ status: 'CONFIRMED', version: 4, settledAt: expect.any(Number) });
     expect(order).toHaveProperty('openShard');
@@ -409,9 +409,9 @@ describe('the saga’s store', () => {
   });
 
   it('is permanent about an order that does not exist or has an unknown shape', async () => {
-    await expect(hear(saga, reply('ord_NOBODY'))).rejects.toMatchObject({ name: 'PermanentError' });
+    await expect(handleReply(saga, reply('ord_NOBODY'))).rejects.toMatchObject({ name: 'PermanentError' });
     const { orderId } = await stored({ schemaVersion: 9 as never });
-    await expect(hear(saga, reply(orderId))).rejects.toThrow(/schema version 9/);
+    await expect(handleReply(saga, reply(orderId))).rejects.toThrow(/schema version 9/);
   });
 });
 

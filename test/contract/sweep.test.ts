@@ -23,7 +23,7 @@ beforeEach(() => {
   telemetry = testTelemetry();
 });
 
-const policy = durations.prod.nudge;
+const policy = durations.prod.reminder;
 const places = (changes: Partial<PlaceStore> = {}): PlaceStore => ({
   database: tables.database,
   table: 'idempotency',
@@ -36,14 +36,14 @@ interface Run {
   readonly handfuls?: number;
   readonly places?: PlaceStore;
   readonly database?: Database;
-  readonly nudge?: typeof policy;
+  readonly reminder?: typeof policy;
   readonly mostMoves?: number;
 }
 const sweep = ({
   handfuls = Infinity,
   places: at = places(),
   database = tables.database,
-  nudge = policy,
+  reminder = policy,
   mostMoves = 1000,
 }: Run = {}): Promise<Sweep> => {
   const commits: CommitContext = { database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 3600, world };
@@ -58,10 +58,10 @@ const sweep = ({
       outbox,
       orderViewTable: 'orderView',
       notificationsTable: 'notifications',
-      policy: nudge,
+      policy: reminder,
     },
     places: at,
-    policy: nudge,
+    policy: reminder,
     closeAfterSeconds: 30,
     unclosedAfterSeconds: 86_400,
     mostMoves,
@@ -138,13 +138,13 @@ describe('a sweep that ends early', () => {
   });
 
   it('stops asking again when it has asked enough, and the next one begins with those that were left', async () => {
-    const always = { ...policy, baseSeconds: 0, capSeconds: 0, maxNudges: 99 };
+    const always = { ...policy, baseSeconds: 0, capSeconds: 0, maxReminders: 99 };
     const due: string[] = [];
     for (let i = 0; i < 70; i++) due.push(await open(4, { placedAt: world.now() + i }));
     world.advance(600_000);
-    await sweep({ nudge: always, mostMoves: 40 });
+    await sweep({ reminder: always, mostMoves: 40 });
     for (const row of await tables.all('outbox')) await tables.put('outbox', { ...row, status: 'SENT', sentAt: world.now() });
-    await sweep({ nudge: always, mostMoves: 40 });
+    await sweep({ reminder: always, mostMoves: 40 });
     expect(await Promise.all(due.slice(40).map(versionOf))).toEqual(due.slice(40).map(() => 2));
   });
 

@@ -130,7 +130,7 @@ function shown({ body, ...request }: FuzzRequest): string {
 
 /** Median of accepting one order after the other, in ms. */
 async function acceptMedian(url: string, identities: Identities): Promise<number> {
-  const token = await identities.customerToken('usual', 'orders/place');
+  const token = await identities.subjectToken('usual', 'orders/place');
   const client = typedClient(url, () => Promise.resolve({ authorization: `Bearer ${token}` }));
   const times: number[] = [];
   for (let i = 0; i < samples; i++) {

@@ -18,7 +18,7 @@ function tokenOf(identities: Identities, sub: string, scope: string): Promise<st
   const key = `${sub} ${scope}`;
   const known = tokens.get(key);
   if (known) return known;
-  const made = identities.customerToken(sub, scope);
+  const made = identities.subjectToken(sub, scope);
   tokens.set(key, made);
   return made;
 }

@@ -23,7 +23,7 @@ const everything = 'orders/place orders/read orders/cancel';
 /** Everyone who may come along to a running system. */
 async function authorizations(dataDir: string, functionKey: string): Promise<Record<Role, Authorize | undefined>> {
   const identities = new Identities(dataDir);
-  const token = async (sub: string, scope: string) => bearer(identities.issuer ? await identities.customerToken(sub, scope) : 'a.b.c');
+  const token = async (sub: string, scope: string) => bearer(identities.issuer ? await identities.subjectToken(sub, scope) : 'a.b.c');
   const { operator } = identities;
   return {
     nobody: undefined,

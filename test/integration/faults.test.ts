@@ -90,7 +90,7 @@ describe('faults on the local runtime', () => {
     });
     expect((await put({ payment: { outage: true, wiped: true } })).body.struck).toMatchObject({ 'payment.wiped': 1 });
     await put({});
-    // The request is lost: only a nudge can help.
+    // The request is lost: only a reminder can help.
     const order = await eventually(async () => {
       await system.api.send('POST', '/_local/functions/order-sweep', {});
       const { body: found } = await system.api.order(body.orderId);

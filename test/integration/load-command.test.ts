@@ -159,11 +159,11 @@ describe('a system that asks for tokens', () => {
 
   it('takes a token that is given, and refuses one that may not place orders', async () => {
     const identities = new Identities(system.dataDir);
-    const token = await identities.customerToken('ada', 'orders/place orders/read');
+    const token = await identities.subjectToken('ada', 'orders/place orders/read');
     const given = load(['--url', system.url, '--orders', '3', '--sku', 'load', '--json'], { ORDER_SAGA_TOKEN: token });
     const { code, out } = await given.ended;
     expect({ code, ...(JSON.parse(out) as Report) }).toMatchObject({ code: 0, accepted: 3, settled: 3 });
-    const reading = await identities.customerToken('ada', 'orders/read');
+    const reading = await identities.subjectToken('ada', 'orders/read');
     const refused = await reportOf(system, '--orders', '3', '--sku', 'load', '--token', reading);
     expect(refused).toMatchObject({ code: 2, accepted: 0, refusals: { '403 without a problem type': 3 } });
   });

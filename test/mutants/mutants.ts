@@ -67,7 +67,7 @@ export const mutants: readonly Mutant[] = [
     callers,
   ),
   mutant('customers may cancel as operators', cancel, 'operators: {', 'everyone: {', callers),
-  mutant('customers may set stock', stockAdmin, 'operators: {', 'customers: {', callers),
+  mutant('customers may set stock', stockAdmin, 'operators: {', 'subjects: {', callers),
   mutant('a route without an authorizer is everyone’s', 'packages/kit/src/http/http.ts', '  demandIam(event);\n', '', callers),
   mutant(
     'an IAM identity need not be one',
@@ -79,7 +79,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'a customer’s token needs no subject',
     'packages/kit/src/http/http.ts',
-    "customers && callers.proof === 'token'",
+    "subjects && callers.proof === 'token'",
     "false && callers.proof === 'token'",
     callers,
   ),
@@ -109,12 +109,12 @@ export const mutants: readonly Mutant[] = [
   mutant('a cursor fits every status', 'lambdas/query-orders/cursor.ts', ' || parsed.data.s !== status', '', http),
 
   // What the template demands.
-  mutant('customers’ routes demand IAM in spite of an issuer', 'packages/constructs/src/service-api.ts', ': customers;', ': iam;', stack),
+  mutant('customers’ routes demand IAM in spite of an issuer', 'packages/constructs/src/service-api.ts', ': subjects;', ': iam;', stack),
   mutant(
     'operators’ routes take tokens',
     'packages/constructs/src/service-api.ts',
-    "route.access === 'operator' ? iam : customers",
-    'customers',
+    "route.access === 'operator' ? iam : subjects",
+    'subjects',
     stack,
   ),
   mutant('every route is open', 'packages/constructs/src/service-api.ts', "route.access === 'open' ? open", 'true ? open', stack),

@@ -11,7 +11,7 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const sources = files.filter((file) => file.endsWith('.ts') && !/(^|\/)test\//.test(file));
 
 /** The rooms of lambdas/: everything but the contract, and what providers' rooms share. */
-const roomOf = (file: string): string | undefined => {
+const serviceOf = (file: string): string | undefined => {
   const room = /^lambdas\/([^/]+)\//.exec(file)?.[1];
   return room === 'contract' || room === 'providers' ? undefined : room;
 };
@@ -60,7 +60,7 @@ describe('imports', () => {
       expect(allowed[layerOf(file)], `${layerOf(file)} is a known layer`).toBeDefined();
       expect(allowed[layerOf(file)], `${file} imports ${imported}`).toContain(layerOf(imported));
       if (imported.startsWith('packages/')) expect(existsSync(join(root, imported)), `${file} imports ${imported}`).toBe(true);
-      if (roomOf(file)) expect([undefined, roomOf(file)], `${file} imports another room: ${imported}`).toContain(roomOf(imported));
+      if (serviceOf(file)) expect([undefined, serviceOf(file)], `${file} imports another room: ${imported}`).toContain(serviceOf(imported));
     }
   });
 });
@@ -74,12 +74,29 @@ describe('the client', () => {
 });
 
 describe('bundles', () => {
-  it.each(sources.filter((file) => roomOf(file) !== undefined || file.startsWith('packages/kit/')))(
+  it.each(sources.filter((file) => serviceOf(file) !== undefined || file.startsWith('packages/kit/')))(
     '%s takes only types from the API’s contract',
     (file) => {
       expect(read(file)).not.toMatch(/import (?!type )[^;]*contract\/api\.ts'/);
     },
   );
+});
+
+describe('packages', () => {
+  const packaged = sources.filter((file) => /^packages\/[^/]+\/src\//.test(file));
+  it.each(packaged)('%s has no identifier that is about orders', (file) => {
+    expect(packaged.length).toBeGreaterThan(100);
+    const code = read(file)
+      .replaceAll(/\/\*[^]*?\*\/|(?<!:)\/\/.*$|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`/gm, ' ')
+      .match(/[A-Za-z_$][\w$]*/g);
+    expect(
+      (code ?? []).filter(
+        (name) =>
+          /[cC]ustomer|[pP]ayment|[sS]ku(?![a-z])|[sS]hipment|[a-z]Orders?(?![a-z])|^[oO]rders?[A-Z]|^orders$/.test(name) &&
+          !/lastOrder/.test(name),
+      ),
+    ).toEqual([]);
+  });
 });
 
 describe('pure files', () => {

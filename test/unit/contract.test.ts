@@ -4,7 +4,7 @@ import { visibilityTimeoutSeconds } from '@outbox-saga/kit/messages/durations';
 import { assertOrderDurations } from '../../lambdas/contract/durations.ts';
 import { decodeEnvelope, encodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import { classify, describeError, fingerprint, PermanentError, TransientError } from '@outbox-saga/kit/errors';
-import { backoffSeconds, expectedReceives, ladderSeconds } from '@outbox-saga/kit/messages/retry-policy';
+import { backoffSeconds, expectedReceives, backoffCeilingSeconds } from '@outbox-saga/kit/messages/retry-policy';
 import { assertReceives, decodeMessage, defineTopology, onlyListeners, typesFor } from '@outbox-saga/kit/messages/topology';
 import { shardOf } from '@outbox-saga/kit/tables';
 import { functions } from '../../lambdas/contract/functions.ts';
@@ -179,7 +179,7 @@ describe('retry policies', () => {
     expect(backoffSeconds(policy, 5, 0)).toBe(1);
   });
   it('let the relay climb its ladder', () => {
-    expect([1, 2, 3, 4, 5, 6].map((attempt) => ladderSeconds(durations.prod.relay, attempt))).toEqual([10, 30, 90, 270, 810, 900]);
+    expect([1, 2, 3, 4, 5, 6].map((attempt) => backoffCeilingSeconds(durations.prod.relay, attempt))).toEqual([10, 30, 90, 270, 810, 900]);
   });
 });
 

@@ -130,7 +130,7 @@ describe('the saga', () => {
   });
 
   describe('as time passes', () => {
-    const policy = { baseSeconds: 60, factor: 2, capSeconds: 600, maxNudges: 3 };
+    const policy = { baseSeconds: 60, factor: 2, capSeconds: 600, maxReminders: 3 };
     /** Lets every deadline pass, one after the other. */
     function wait(given: Order, deadlines: number): { said: MessageType[]; order: Order; waits: number[] } {
       let order = given;

@@ -122,13 +122,13 @@ export class ServiceApi extends Construct {
   #addRoutes(routes: ServiceApiProps['routes'], issuer: TokenIssuer | undefined) {
     const iam = new HttpIamAuthorizer();
     const open = new HttpNoneAuthorizer();
-    const customers = issuer ? new HttpJwtAuthorizer('Customers', issuer.url, { jwtAudience: [...issuer.audience] }) : iam;
+    const subjects = issuer ? new HttpJwtAuthorizer('Customers', issuer.url, { jwtAudience: [...issuer.audience] }) : iam;
     const integrations = new Map<Function, HttpLambdaIntegration>();
     return Object.entries(routes).map(([key, route]) => {
       const name = key.replaceAll(/[^A-Za-z]+/g, '-');
       const integration = integrations.get(route.function) ?? new HttpLambdaIntegration(`${name}Integration`, route.function);
       integrations.set(route.function, integration);
-      const authorizer: IHttpRouteAuthorizer = route.access === 'open' ? open : route.access === 'operator' ? iam : customers;
+      const authorizer: IHttpRouteAuthorizer = route.access === 'open' ? open : route.access === 'operator' ? iam : subjects;
       const added = new HttpRoute(this, `Route${name}`, {
         httpApi: this.api,
         routeKey: routeKeyOf(key),

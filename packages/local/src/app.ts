@@ -19,6 +19,8 @@ export interface LocalApp {
   readonly refusedStages?: Readonly<Record<string, string>>;
   /** Names of the functions: faults are set by them. */
   readonly functions: readonly string[];
+  /** What whoever comes with a token is called: the option of `token` that names one. Default: `subject`. */
+  readonly subjectName?: string;
   /** Scopes that `token` puts into a token unless told otherwise. Default: none. */
   readonly scopes?: readonly string[];
   /** For `--help`: `context` names keys of the CDK app's context, `faults` a setting or two. */
@@ -37,8 +39,8 @@ export interface LocalApp {
 export interface BannerFacts {
   readonly url: string;
   readonly auth: LocalOptions['auth'];
-  /** curl's options that prove to be a customer, and to be the operator; empty where nobody is asked. */
-  readonly asCustomer: string;
+  /** curl's options that prove to be a token's subject, and to be the operator; empty where nobody is asked. */
+  readonly asSubject: string;
   readonly asOperator: string;
 }
 

@@ -6,7 +6,7 @@ type Auth = LocalOptions['auth'];
 
 const authentication: Readonly<Record<Auth, string>> = {
   off: 'authentication is OFF here: everyone is let in. On AWS nobody is; npm start -- --auth shows it',
-  jwt: 'authentication is ON: customers by token, operators by IAM',
+  jwt: 'authentication is ON: tokens of the local issuer, operators by IAM',
   iam: 'authentication is ON: everyone by IAM',
 };
 
@@ -20,19 +20,19 @@ const byIam = ` --aws-sigv4 aws:amz:us-east-1:execute-api --user "$AWS_ACCESS_KE
 
 /** What a newcomer needs once: where it is, what to paste, what is real and what is not. */
 export function banner(
-  { name, firstSteps }: Pick<LocalApp, 'name' | 'firstSteps'>,
+  { name, subjectName = 'subject', firstSteps }: Pick<LocalApp, 'name' | 'subjectName' | 'firstSteps'>,
   { url, awsUrl, services }: RunningFacts,
   { dataDir, stage, watch, faults, auth, isolation }: LocalOptions,
   seconds: number,
 ): string {
   const folder = relative('.', dataDir) === '.local' ? '' : ` --data-dir ${dataDir}`;
   const proofs = [
-    ...(auth === 'jwt' ? [`TOKEN=$(npm run -s token -- --customer c1${folder})`] : []),
+    ...(auth === 'jwt' ? [`TOKEN=$(npm run -s token -- --${subjectName} c1${folder})`] : []),
     ...(auth === 'off' ? [] : [`eval "$(npm run -s token -- --operator${folder})"`]),
   ].map((proof) => `who you are    ${proof}`);
-  const asCustomer = { off: '', jwt: byToken, iam: byIam }[auth];
+  const asSubject = { off: '', jwt: byToken, iam: byIam }[auth];
   const asOperator = auth === 'off' ? '' : byIam;
-  const steps = [...proofs, ...(firstSteps?.({ url, auth, asCustomer, asOperator }) ?? []), `metrics        curl ${url}/_local/metrics`];
+  const steps = [...proofs, ...(firstSteps?.({ url, auth, asSubject, asOperator }) ?? []), `metrics        curl ${url}/_local/metrics`];
   const about = [
     `data           ${dataDir}   (npm start -- --fresh starts from nothing)`,
     `emulated       ${services.join(', ')}; Lambda by ${environments[isolation]}; event sources, schedules and HTTP API by this process`,

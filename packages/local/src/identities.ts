@@ -89,7 +89,7 @@ export class Identities {
   }
 
   /** A customer's token for this runtime. @param scope separated by spaces */
-  customerToken(sub: string, scope: string, seconds = 3600): Promise<string> {
+  subjectToken(sub: string, scope: string, seconds = 3600): Promise<string> {
     return this.token({ sub, scope, aud: localAudience, exp: Math.floor(Date.now() / 1000) + seconds });
   }
 

@@ -5,12 +5,14 @@ import type { LocalApp } from './app.ts';
 import { Identities, identitiesFile } from './identities.ts';
 import { StartProblem } from './problem.ts';
 
-type Scoped = Pick<LocalApp, 'scopes'>;
+type Scoped = Pick<LocalApp, 'scopes' | 'subjectName'>;
 
-const usageOf = ({ scopes = [] }: Scoped): string => `npm run -s token -- --customer <id> | --operator
+const nameOf = ({ subjectName = 'subject' }: Scoped): string => subjectName;
 
-  --customer <id>       prints a token whose sub this is
-  --scopes <a,b>        what it may do                        (default ${scopes.join(',')})
+const usageOf = (app: Scoped): string => `npm run -s token -- --${nameOf(app)} <id> | --operator
+
+  ${`--${nameOf(app)} <id>`.padEnd(21)} prints a token whose sub this is
+  --scopes <a,b>        what it may do                        (default ${(app.scopes ?? []).join(',')})
   --expires <seconds>   for how long                          (default 3600)
   --operator            prints the operator's credentials, to sign with: eval "$(npm run -s token -- --operator)"
   --data-dir <folder>   of the runtime that shall take it     (default .local)
@@ -28,7 +30,7 @@ export async function token(app: Scoped, args: readonly string[]): Promise<void>
 
 /** @throws StartProblem that says what is wrong with the arguments */
 async function made(app: Scoped, args: readonly string[]): Promise<string> {
-  const { customer, operator, expires, scopes: list, 'data-dir': folder, help } = parsed(app, args);
+  const { [nameOf(app)]: subject, operator, expires, scopes: list, 'data-dir': folder, help } = parsed(app, args);
   if (help) return usageOf(app);
   const dataDir = resolve(folder);
   if (!existsSync(join(dataDir, identitiesFile))) throw new StartProblem(`${dataDir} knows no identities: npm start -- --auth makes them`);
@@ -38,8 +40,8 @@ async function made(app: Scoped, args: readonly string[]): Promise<string> {
     // A session token of other credentials would be sent with these, which then are none.
     return `export AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_REGION=us-east-1; unset AWS_SESSION_TOKEN`;
   }
-  if (customer === undefined || !/^\d{1,9}$/.test(expires)) throw new StartProblem(usageOf(app));
-  return identities.customerToken(customer, list.split(',').join(' '), Number(expires));
+  if (typeof subject !== 'string' || !/^\d{1,9}$/.test(expires)) throw new StartProblem(usageOf(app));
+  return identities.subjectToken(subject, list.split(',').join(' '), Number(expires));
 }
 
 function parsed(app: Scoped, args: readonly string[]) {
@@ -47,7 +49,7 @@ function parsed(app: Scoped, args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        customer: { type: 'string' },
+        [nameOf(app)]: { type: 'string' },
         operator: { type: 'boolean', default: false },
         scopes: { type: 'string', default: (app.scopes ?? []).join(',') },
         expires: { type: 'string', default: '3600' },

@@ -56,7 +56,7 @@ describe('the command of the local runtime', () => {
   });
 
   it('makes no token where nobody was asked who they are', async () => {
-    const { code, err } = await run(['token', 'app.mjs', '--customer', 'c1'], { 'app.mjs': app });
+    const { code, err } = await run(['token', 'app.mjs', '--subject', 'c1'], { 'app.mjs': app });
     expect({ code, err }).toMatchObject({ code: 1, err: saying('knows no identities: npm start -- --auth makes them') });
   });
 

@@ -78,8 +78,8 @@ export function isFor({ subject }: HttpRequest, owner: string): boolean {
 export type HttpRoutes = Readonly<Record<string, HttpHandler>>;
 
 export interface HttpOptions {
-  /** The routes by whom they are for. A request that does not prove to be of those is refused, whatever let it in. */
-  readonly routes: { readonly customers?: HttpRoutes; readonly operators?: HttpRoutes; readonly everyone?: HttpRoutes };
+  /** The routes by whom they are for: `subjects` come with a token, or as an IAM identity where no issuer is configured. A request that does not prove to be of those is refused, whatever let it in. */
+  readonly routes: { readonly subjects?: HttpRoutes; readonly operators?: HttpRoutes; readonly everyone?: HttpRoutes };
   readonly callers: Callers;
   readonly telemetry: Telemetry;
   readonly world: World;
@@ -144,11 +144,11 @@ export function createHttpHandler(
 /** @throws Problem 403 for a caller that the route is not for, 404 for a route that the function does not have */
 function routeOf(event: APIGatewayProxyEventV2, { routes, callers }: HttpOptions): { handler: HttpHandler; subject: string | undefined } {
   const { routeKey } = event;
-  const [customers, operators, everyone] = [routes.customers?.[routeKey], routes.operators?.[routeKey], routes.everyone?.[routeKey]];
-  const handler = customers ?? operators ?? everyone;
+  const [subjects, operators, everyone] = [routes.subjects?.[routeKey], routes.operators?.[routeKey], routes.everyone?.[routeKey]];
+  const handler = subjects ?? operators ?? everyone;
   if (!handler) throw new Problem(commonProblems.notFound);
-  if ((!customers && !operators) || callers.proof === 'none') return { handler, subject: undefined };
-  if (customers && callers.proof === 'token') return { handler, subject: subjectOf(event, callers.subject) };
+  if ((!subjects && !operators) || callers.proof === 'none') return { handler, subject: undefined };
+  if (subjects && callers.proof === 'token') return { handler, subject: subjectOf(event, callers.subject) };
   demandIam(event);
   return { handler, subject: undefined };
 }

@@ -10,7 +10,7 @@ export interface RetryPolicy {
   readonly windowSeconds: number;
 }
 
-/** The relay's ladder for rows that SQS refused: 10 s × 3ⁿ up to 15 minutes, dead after 10 attempts. */
+/** When the relay tries rows again that SQS refused: 10 s × 3ⁿ up to 15 minutes, dead after 10 attempts. */
 export interface RelayPolicy {
   readonly baseSeconds: number;
   readonly factor: number;
@@ -20,22 +20,6 @@ export interface RelayPolicy {
   readonly leaseSeconds: number;
   /** Where the outbox indexes pending rows: how long the stream has to deliver one before the relay takes it. */
   readonly pendingSeconds: number;
-}
-
-/** How a step that nobody answers is asked again: after base × factorⁿ seconds, up to the cap. */
-export interface NudgePolicy {
-  readonly baseSeconds: number;
-  readonly factor: number;
-  readonly capSeconds: number;
-  /** After so many unanswered nudges a step is given up; an undo never is. */
-  readonly maxNudges: number;
-}
-
-/** From a step's first question until it is given up: the sum of all waits. */
-export function nudgesSpanSeconds(policy: NudgePolicy): number {
-  let span = 0;
-  for (let nudges = 0; nudges <= policy.maxNudges; nudges++) span += ladderSeconds(policy, nudges + 1);
-  return span;
 }
 
 /**
@@ -61,7 +45,7 @@ export function backoffSeconds(
 export function expectedReceives(policy: RetryPolicy): number {
   let receives = 1;
   for (let elapsed = 0; elapsed < policy.windowSeconds; receives++) {
-    elapsed += Math.max(1, ladderSeconds(policy, receives) / 2);
+    elapsed += Math.max(1, backoffCeilingSeconds(policy, receives) / 2);
   }
   return receives;
 }
@@ -76,7 +60,7 @@ export function isExhausted(policy: RetryPolicy, failures: { readonly count: num
   return now - failures.firstAt > policy.windowSeconds * 1000 && failures.count >= expectedReceives(policy) / 2;
 }
 
-/** The same ladder without jitter, for work that only one claims at a time. */
-export function ladderSeconds(policy: Pick<RelayPolicy, 'baseSeconds' | 'factor' | 'capSeconds'>, attempt: number): number {
+/** The upper bound of that delay: the delay itself where only one claims the work at a time, and needs no jitter. */
+export function backoffCeilingSeconds(policy: Pick<RelayPolicy, 'baseSeconds' | 'factor' | 'capSeconds'>, attempt: number): number {
   return Math.min(policy.capSeconds, policy.baseSeconds * policy.factor ** Math.max(0, attempt - 1));
 }

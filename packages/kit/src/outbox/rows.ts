@@ -2,7 +2,7 @@ import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { decodeEnvelope, encodeEnvelope, type Envelope } from '../messages/envelope.ts';
 import { onlyListeners, routeOf, type Topology } from '../messages/topology.ts';
 import { attentionKey, attentionShards, shardOf, type AttentionState, type OutboxKey, type RowStatus } from '../tables.ts';
-import { ladderSeconds, type RelayPolicy } from '../messages/retry-policy.ts';
+import { backoffCeilingSeconds, type RelayPolicy } from '../messages/retry-policy.ts';
 import { conditionFailed, type Database } from '../aws/clients.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { World } from '../function/world.ts';
@@ -34,7 +34,7 @@ export interface OutboxRow extends OutboxKey {
 }
 
 /** Who still lacks a row's message: those that it names, else all of its route; nobody when it has no route here or cannot be read. */
-export function owedConsumers(topology: Topology, { owed = [], body }: Pick<OutboxRow, 'owed' | 'body'>): readonly string[] {
+export function pendingConsumers(topology: Topology, { owed = [], body }: Pick<OutboxRow, 'owed' | 'body'>): readonly string[] {
   if (owed.length > 0) return owed;
   try {
     return routeOf(topology, decodeEnvelope(body).type)?.consumers ?? [];
@@ -44,8 +44,8 @@ export function owedConsumers(topology: Topology, { owed = [], body }: Pick<Outb
 }
 
 /** Whether nothing but listeners lack a row's message, so that nothing need wait for it. */
-export function owedOnlyToListeners(topology: Topology, row: Pick<OutboxRow, 'owed' | 'body'>): boolean {
-  return onlyListeners(topology, owedConsumers(topology, row));
+export function pendingOnlyForListeners(topology: Topology, row: Pick<OutboxRow, 'owed' | 'body'>): boolean {
+  return onlyListeners(topology, pendingConsumers(topology, row));
 }
 
 interface RowContext {
@@ -175,7 +175,7 @@ export async function markFailed(context: OutboxContext, row: OutboxRow, failure
       lastError: failure.error.slice(0, 300),
       ...(failure.handed && row.handedAt === undefined ? { handedAt: context.world.now() } : {}),
       attention: attention(row, 'due'),
-      attentionAt: context.world.now() + ladderSeconds(context.relay, attempts + deferrals) * 1000,
+      attentionAt: context.world.now() + backoffCeilingSeconds(context.relay, attempts + deferrals) * 1000,
     },
     remove: ['owner', 'leaseUntil'],
     from: owner === undefined ? ['PENDING'] : ['SENDING'],
