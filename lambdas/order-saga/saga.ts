@@ -1,4 +1,4 @@
-import { assertNever, PermanentError } from '@outbox-saga/kit/errors';
+import { assertNever, PermanentError, TransientError } from '@outbox-saga/kit/errors';
 import { backoffCeilingSeconds } from '@outbox-saga/kit/messages/retry-policy';
 import type { ReminderPolicy } from '../contract/durations.ts';
 import type { Order, OrderFailure, OrderStatus, OrderStep } from '../contract/order.ts';
@@ -72,9 +72,14 @@ export function evolve(order: Order, { step, status, failure, cancelled, trackin
   };
 }
 
+/** @throws TransientError `newer` for a step that this code does not have: the code that put an order there is being deployed, or was rolled back */
+function stepOf(name: OpenStep): Step {
+  if (!Object.hasOwn(steps, name)) throw new TransientError('newer', `the order is in step ${name}, which this code does not know`);
+  return steps[name];
+}
+
 function reply(order: Order, { type, data }: Reply): Decision {
-  const waiting: Step | undefined = order.step === 'SETTLED' ? undefined : steps[order.step];
-  const turn = waiting?.replies[type];
+  const turn = order.step === 'SETTLED' ? undefined : stepOf(order.step).replies[type];
   if (!turn) return { kind: 'ignore', why: `${type} while ${order.step}` };
   // The table has it under the type whose data it reads.
   const failure = turn.failure?.(data as never);
@@ -83,7 +88,7 @@ function reply(order: Order, { type, data }: Reply): Decision {
 
 function cancel(order: Order): Decision {
   if (order.step === 'SETTLED') return { kind: 'ignore', why: 'the order is settled' };
-  const step: Step = steps[order.step];
+  const step = stepOf(order.step);
   if (step.direction !== 'forward') return { kind: 'ignore', why: 'the order is being undone already' };
   return transition(order, step.compensation, { cancelled: true });
 }
@@ -96,7 +101,7 @@ export function dueAt(order: Order, policy: ReminderPolicy, askedAt = order.upda
 function tick(order: Order, { now, policy, askedAt }: Tick): Decision {
   if (order.step === 'SETTLED') return { kind: 'ignore', why: 'the order is settled' };
   if (now < dueAt(order, policy, Math.max(askedAt, order.updatedAt))) return { kind: 'ignore', why: 'no deadline has passed' };
-  const step: Step = steps[order.step];
+  const step = stepOf(order.step);
   if (step.direction === 'forward' && (order.nudges ?? 0) >= policy.maxReminders) {
     return transition(order, step.compensation, { failure: { code: 'TIMED_OUT', detail: `nobody answered while ${order.step}` } });
   }

@@ -3,7 +3,7 @@
  * With --save it writes results/mutants.md; with --only <text> it tries those whose description has the text.
  */
 import { execFileSync, fork } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readArguments, UsageProblem } from '../../cli/arguments.ts';
@@ -42,8 +42,19 @@ function copied(): string {
     mkdirSync(join(folder, dirname(file)), { recursive: true });
     cpSync(join(root, file), join(folder, file));
   }
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  linkDependencies(folder);
   return folder;
+}
+
+/** What is installed, from the original; this project's own packages from the copy, or no mutation of them would be seen. */
+function linkDependencies(folder: string): void {
+  const modules = join(folder, 'node_modules');
+  const own = '@outbox-saga';
+  mkdirSync(join(modules, own), { recursive: true });
+  for (const name of readdirSync(join(root, 'node_modules'))) {
+    if (name !== own && name !== '.cache' && name !== '.vite') symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  }
+  for (const name of readdirSync(join(root, 'node_modules', own))) symlinkSync(join(folder, 'packages', name), join(modules, own, name));
 }
 
 /** @returns the first test that fails; undefined when all pass */

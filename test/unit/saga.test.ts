@@ -199,3 +199,17 @@ describe('the saga', () => {
     expect(() => decide(anOrder({ step: 'RELEASING_STOCK' }), released)).toThrow(/compensates for a failure/);
   });
 });
+
+describe('an order in a step that this code does not know', () => {
+  const order = anOrder({ step: 'CHECKING_FRAUD' as never });
+  const policy = { baseSeconds: 1, factor: 1, capSeconds: 1, maxReminders: 1 };
+  it.each([
+    ['a reply', captured],
+    ['a cancellation', { type: 'Cancel' as const }],
+    ['its deadline', { type: 'Tick' as const, now: order.updatedAt + 60_000, policy, askedAt: order.updatedAt }],
+  ])('lets %s wait for the code that knows it', (_what, input) => {
+    expect(() => decide(order, input)).toThrow(
+      expect.objectContaining({ reason: 'newer', message: 'the order is in step CHECKING_FRAUD, which this code does not know' }),
+    );
+  });
+});
