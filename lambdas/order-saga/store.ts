@@ -51,13 +51,13 @@ export async function commitTransition(store: SagaStore, before: Order, after: O
       },
     },
   };
-  return tryCommit(store, [update], [message]);
+  return tryCommit(store, { order: update }, [message]);
 }
 
 /** Commits a message beside no change of its order. @returns false when a row with its id is there */
 export function commitAgain(store: SagaStore, message: Envelope): Promise<boolean> {
   const row = { TableName: store.outboxTable, Item: newRow(message, store), ConditionExpression: 'attribute_not_exists(aggregateId)' };
-  return tryCommit(store, [{ Put: row }], []);
+  return tryCommit(store, { message: { Put: row } }, []);
 }
 
 /** Takes an order out of the open index, if it is still as it was when it was checked. */

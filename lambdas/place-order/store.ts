@@ -26,11 +26,11 @@ export async function acceptOrder(
     },
   };
   try {
-    await commit(context, [put], [message]);
+    await commit(context, { order: put }, [message]);
     return 'accepted';
   } catch (error) {
     if (!(error instanceof CommitRefused)) throw error;
-    const stored = error.refusalOf(0)?.item;
+    const stored = error.refusals.get('order');
     invariant(stored, 'a refused order comes with the stored one');
     return stored['requestHash'] === requestHash ? 'replayed' : 'key-reused';
   }

@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TransientError } from '@outbox-saga/kit/errors';
-import { RequestRefused } from '@outbox-saga/kit/effects/effect';
-import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
-import { capturePayment, refundPayment } from '../../lambdas/payment/payment.ts';
+import { RequestRefused, type EffectPort } from '@outbox-saga/kit/effects/effect-port';
+import type { Charge } from '../../lambdas/payment/payment.ts';
 import { aMessage, anOrder, orderKeys, testWorld } from '../support/builders.ts';
 import { callSeconds, paymentsAt, providerKeySeconds } from '../support/effects.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
 import { clearedTables } from '../support/tables.ts';
+
+type Gateway = EffectPort<Charge>;
 
 const tables = clearedTables('outbox');
 let world: ReturnType<typeof testWorld>;
@@ -20,32 +21,28 @@ beforeEach(() => {
 });
 
 const money = { amount: 500, currency: 'JPY' };
-const capture = (gateway: PaymentGateway, database = tables.database) =>
-  capturePayment(
-    paymentsAt({ database, world }, gateway),
+const capture = (gateway: Gateway, database = tables.database) =>
+  paymentsAt({ database, world }, gateway).do(
     aMessage('PaymentRequested', { ...orderKeys, ...money, token: 't' }, { aggregateId: orderId }),
   );
-const refund = (gateway: PaymentGateway, database = tables.database) =>
-  refundPayment(
-    paymentsAt({ database, world }, gateway),
-    aMessage('RefundRequested', { ...orderKeys, ...money }, { aggregateId: orderId }),
-  );
+const refund = (gateway: Gateway, database = tables.database) =>
+  paymentsAt({ database, world }, gateway).undo(aMessage('RefundRequested', { ...orderKeys, ...money }, { aggregateId: orderId }));
 const status = async () => (await tables.get('payments', { orderId }))?.['status'];
 const noAnswer = () => Promise.reject(new TransientError('unavailable', 'no answer'));
-const done = { outcome: 'captured', reference: 'r' } as const;
+const done = { outcome: 'done', reference: 'r' } as const;
 
 /** A gateway that takes everything and knows what it took, but for what is given. */
-function gateway(changes: Partial<PaymentGateway> = {}): PaymentGateway {
+function gateway(changes: Partial<Gateway> = {}): Gateway {
   const took = (call: string): void => void calls.push(call);
-  const plain: PaymentGateway = {
-    capture: () => Promise.resolve(done),
-    refund: () => Promise.resolve('refunded'),
+  const plain: Gateway = {
+    perform: () => Promise.resolve(done),
+    undo: () => Promise.resolve('undone'),
     find: () => Promise.resolve({ outcome: 'unknown' }),
     ...changes,
   };
   return {
-    capture: (...given) => (took('capture'), plain.capture(...given)),
-    refund: (...given) => (took('refund'), plain.refund(...given)),
+    perform: (...given) => (took('capture'), plain.perform(...given)),
+    undo: (...given) => (took('refund'), plain.undo(...given)),
     find: (...given) => (took('find'), plain.find(...given)),
   };
 }
@@ -58,7 +55,7 @@ describe('the end of a key’s life', () => {
     [0, ['capture', 'capture']],
     [1, ['capture', 'find']],
   ])('a call begins only while it can end within it: %d ms after the last moment', async (late, expected) => {
-    await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+    await expect(capture(gateway({ perform: noAnswer }))).rejects.toThrow('no answer');
     world.advance(lastSend + late);
     expect(await capture(gateway({ find: () => Promise.resolve(done) }))).toBe('done');
     expect(calls).toEqual(expected);
@@ -67,14 +64,14 @@ describe('the end of a key’s life', () => {
   it.each([lastSend - 1, lastSend, lastSend + 1, providerKeySeconds * 1000 - 1, providerKeySeconds * 1000, providerKeySeconds * 1000 + 1])(
     'no undo takes a capture for never done that began %d ms after its intent and is still under way',
     async (begun) => {
-      await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+      await expect(capture(gateway({ perform: noAnswer }))).rejects.toThrow('no answer');
       world.advance(begun);
       let taken = false;
       const slow = gateway({
-        capture: async () => {
+        perform: async () => {
           // It takes as long as it can, and only then the gateway knows of it. Meanwhile another environment, whose clock is ahead, undoes.
           world.advance((callSeconds + clockSkewSeconds) * 1000);
-          await refund(gateway({ capture: noAnswer })).catch((error: unknown) => expect(error).toBeInstanceOf(TransientError));
+          await refund(gateway({ perform: noAnswer })).catch((error: unknown) => expect(error).toBeInstanceOf(TransientError));
           taken = true;
           return done;
         },
@@ -85,7 +82,7 @@ describe('the end of a key’s life', () => {
   );
 
   it('an undo waits until nothing is under way any more, and then believes that there is no trace', async () => {
-    await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+    await expect(capture(gateway({ perform: noAnswer }))).rejects.toThrow('no answer');
     world.advance(providerKeySeconds * 1000);
     await expect(refund(gateway())).rejects.toMatchObject({ name: 'TransientError', reason: 'unavailable' });
     expect(await status()).toBe('CAPTURING');
@@ -97,22 +94,55 @@ describe('the end of a key’s life', () => {
   it('of an undo is counted from the undo, not from the intent: a young one is sent again under its key', async () => {
     await capture(gateway());
     world.advance(providerKeySeconds * 2000);
-    await expect(refund(gateway({ refund: noAnswer }))).rejects.toThrow('no answer');
+    await expect(refund(gateway({ undo: noAnswer }))).rejects.toThrow('no answer');
     world.advance(lastSend);
     expect(await refund(gateway())).toBe('undone');
     expect(calls).toEqual(['capture', 'refund', 'refund']);
   });
 });
 
+describe('a capture that is still on its way when it is called off', () => {
+  it('is a repetition when it arrives: the undo has used up its key, and the books add up', async () => {
+    const books: string[] = [];
+    const keys = new Map<string, typeof done>();
+    /** Once per key, as docs/providers.md demands. */
+    const take = (key: string): typeof done => {
+      if (!keys.has(key)) books.push('capture');
+      keys.set(key, done);
+      return done;
+    };
+    let arrives: () => void = () => expect.unreachable();
+    const knowing = gateway({
+      perform: (_, key) => Promise.resolve(take(key)),
+      undo: () => {
+        books.push('refund');
+        return Promise.resolve('undone');
+      },
+      find: () => Promise.resolve(keys.size > 0 ? done : { outcome: 'unknown' }),
+    });
+    const slow = gateway({
+      perform: (_, key) => {
+        arrives = () => void take(key);
+        return noAnswer();
+      },
+    });
+    await expect(capture(slow)).rejects.toThrow('no answer');
+    expect(await refund(knowing)).toBe('undone');
+    arrives();
+    expect(await capture(knowing)).toBe('answered again: undone');
+    expect({ books, status: await status() }).toEqual({ books: ['capture', 'refund'], status: 'REFUNDED' });
+  });
+});
+
 describe('two environments at once', () => {
   it('that both find no trace: only one renews the intent and sends it', async () => {
-    await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+    await expect(capture(gateway({ perform: noAnswer }))).rejects.toThrow('no answer');
     world.advance(providerKeySeconds * 1000 + 1);
     const late = gateway({
       find: async () => {
         // The other one was quicker, and dies before it can commit.
         world.advance(1);
-        await expect(capture(gateway({ capture: noAnswer }))).rejects.toThrow('no answer');
+        await expect(capture(gateway({ perform: noAnswer }))).rejects.toThrow('no answer');
         return { outcome: 'unknown' };
       },
     });
@@ -122,8 +152,8 @@ describe('two environments at once', () => {
 
   it('that are told otherwise by a provider that breaks its contract are not passed over in silence', async () => {
     const contradicting = gateway({
-      capture: async () => {
-        const refusing = gateway({ capture: () => Promise.reject(new RequestRefused('POST /captures', 'no')) });
+      perform: async () => {
+        const refusing = gateway({ perform: () => Promise.reject(new RequestRefused('POST /captures', 'no')) });
         expect(await refund(refusing)).toBe('nothing to undo');
         return done;
       },

@@ -121,11 +121,12 @@ describe('a provider’s connection', () => {
   const charge = { orderId: 'ord_1', amount: 5, currency: 'JPY', token: 't' };
   const gateway = (url = server.url, timeoutMs = 5000) => httpGateway({ url, secret: () => Promise.resolve(undefined), timeoutMs });
   const captured = { outcome: 'captured', reference: 'r' };
+  const done = { outcome: 'done', reference: 'r' };
 
   it('that fails is replaced at once: the same call under the same key', async () => {
     server.replies = [{ drop: true }, { body: captured }, { drop: true }, { body: captured }];
-    expect(await gateway().capture(charge, 'do-1')).toEqual(captured);
-    expect(await gateway().find('ord_1')).toEqual(captured);
+    expect(await gateway().perform(charge, 'do-1')).toEqual(done);
+    expect(await gateway().find('ord_1')).toEqual(done);
     expect(server.seen.map(({ method, headers, body }) => [method, headers['idempotency-key'], body && JSON.parse(body)])).toEqual([
       ['POST', 'do-1', charge],
       ['POST', 'do-1', charge],
@@ -136,7 +137,7 @@ describe('a provider’s connection', () => {
 
   it('that fails twice is "may have happened"', async () => {
     server.replies = [{ drop: true }, { drop: true }, { body: captured }];
-    expect(await failure(gateway().capture(charge, 'do-1'))).toMatchObject({ name: 'TransientError', reason: 'unavailable' });
+    expect(await failure(gateway().perform(charge, 'do-1'))).toMatchObject({ name: 'TransientError', reason: 'unavailable' });
     expect(server.seen).toHaveLength(2);
   });
 
@@ -146,14 +147,14 @@ describe('a provider’s connection', () => {
   ])('is not tried again at once after %s', async (_, reply) => {
     server.replies = [reply, { body: captured }];
     const tries = vi.spyOn(globalThis, 'fetch');
-    expect(await failure(gateway(server.url, 200).capture(charge, 'do-1'))).toMatchObject({ name: 'TransientError' });
+    expect(await failure(gateway(server.url, 200).perform(charge, 'do-1'))).toMatchObject({ name: 'TransientError' });
     expect(tries).toHaveBeenCalledTimes(1);
     tries.mockRestore();
   });
 
   it('has the time of one call for both tries', async () => {
     server.replies = [{ drop: true }, { hang: true }, { body: captured }];
-    expect(await failure(gateway(server.url, 200).capture(charge, 'do-1'))).toMatchObject({ name: 'TransientError' });
+    expect(await failure(gateway(server.url, 200).perform(charge, 'do-1'))).toMatchObject({ name: 'TransientError' });
     expect(server.seen).toHaveLength(2);
   });
 
@@ -161,16 +162,16 @@ describe('a provider’s connection', () => {
     server.forgetsConnections = true;
     server.answer = () => ({ body: captured });
     // Several connections are kept, and all of them are dead.
-    await Promise.all([1, 2, 3].map(() => gateway().capture(charge, 'do-1')));
-    for (let i = 0; i < 5; i++) expect(await gateway().capture(charge, 'do-1')).toEqual(captured);
+    await Promise.all([1, 2, 3].map(() => gateway().perform(charge, 'do-1')));
+    for (let i = 0; i < 5; i++) expect(await gateway().perform(charge, 'do-1')).toEqual(done);
   });
 
   it('is never led elsewhere: a redirect is no outcome', async () => {
     server.answer = ({ url }) => (url.startsWith('/elsewhere') ? { body: captured } : { status: 302, headers: { location: '/elsewhere' } });
-    expect(await failure(gateway().capture(charge, 'do-1'))).toMatchObject({ name: 'TransientError' });
+    expect(await failure(gateway().perform(charge, 'do-1'))).toMatchObject({ name: 'TransientError' });
     expect(await failure(gateway().find('ord_1'))).toMatchObject({ name: 'TransientError' });
     const carrier = httpCarrier({ url: server.url, secret: () => Promise.resolve(undefined), timeoutMs: 5000 });
-    expect(await failure(carrier.arrange({ orderId: 'ord_1', items: [] }, 'do-1'))).toMatchObject({ name: 'TransientError' });
+    expect(await failure(carrier.perform({ orderId: 'ord_1', items: [] }, 'do-1'))).toMatchObject({ name: 'TransientError' });
     expect(server.seen.map(({ url }) => url)).toEqual(['/captures', '/captures/ord_1', '/shipments']);
   });
 });

@@ -4,9 +4,7 @@ import { TransientError } from '@outbox-saga/kit/errors';
 import type { Database } from '@outbox-saga/kit/aws/clients';
 import type { ProviderOptions } from '@outbox-saga/kit/effects/provider';
 import { httpGateway } from '../../lambdas/payment/http-gateway.ts';
-import { capturePayment, refundPayment } from '../../lambdas/payment/payment.ts';
 import { httpCarrier } from '../../lambdas/shipping/http-carrier.ts';
-import { arrangeShipment, callOffShipment } from '../../lambdas/shipping/shipment.ts';
 import { aMessage, anOrder, orderKeys, testWorld } from '../support/builders.ts';
 import { paymentsAt, shipmentsAt } from '../support/effects.ts';
 import { startProviderServer, type ProviderServer, type Reply } from '../support/provider-server.ts';
@@ -46,24 +44,20 @@ const lost: readonly Reply[] = [{ drop: true }, { drop: true }];
 const money = { amount: 500, currency: 'JPY' };
 
 const capture = (database: Database = tables.database) =>
-  capturePayment(
-    paymentsAt({ database, world }, httpGateway(options)),
+  paymentsAt({ database, world }, httpGateway(options)).do(
     aMessage('PaymentRequested', { ...orderKeys, ...money, token: 'tok' }, { aggregateId: orderId }),
   );
 const refund = () =>
-  refundPayment(
-    paymentsAt({ database: tables.database, world }, httpGateway(options)),
+  paymentsAt({ database: tables.database, world }, httpGateway(options)).undo(
     aMessage('RefundRequested', { ...orderKeys, ...money }, { aggregateId: orderId }),
   );
 const shipTo = { name: 'Ada', postalCode: '1', country: 'JP', city: 'Tokyo' };
 const arrange = (database: Database = tables.database) =>
-  arrangeShipment(
-    shipmentsAt({ database, world }, httpCarrier(options)),
+  shipmentsAt({ database, world }, httpCarrier(options)).do(
     aMessage('ShipmentRequested', { ...orderKeys, items: [{ sku: 'a', qty: 1 }], shipTo }, { aggregateId: orderId }),
   );
 const callOff = () =>
-  callOffShipment(
-    shipmentsAt({ database: tables.database, world }, httpCarrier(options)),
+  shipmentsAt({ database: tables.database, world }, httpCarrier(options)).undo(
     aMessage('ShipmentCancelRequested', orderKeys, { aggregateId: orderId }),
   );
 const status = async (table: 'payments' | 'shipments' = 'payments') => (await tables.get(table, { orderId }))?.['status'];
@@ -72,8 +66,8 @@ describe('a provider behind HTTP', () => {
   it('gets the contract’s request: path, key, secret and body', async () => {
     server.replies = [{ body: captured }, { body: { outcome: 'refunded' } }, { status: 404 }];
     const gateway = httpGateway(options);
-    expect(await gateway.capture(charge, 'do-ord_1')).toEqual(captured);
-    expect(await gateway.refund(charge, 'r1', 'undo-ord_1')).toBe('refunded');
+    expect(await gateway.perform(charge, 'do-ord_1')).toEqual({ outcome: 'done', reference: 'r1' });
+    expect(await gateway.undo(charge, 'r1', 'undo-ord_1')).toBe('undone');
     expect(await gateway.find('ord_1')).toEqual({ outcome: 'unknown' });
     expect(server.seen).toMatchObject([
       { method: 'POST', url: '/v1/captures', body: '{"amount":5,"currency":"JPY","orderId":"ord_1","token":"t"}' },
@@ -99,14 +93,14 @@ describe('a provider behind HTTP', () => {
     ['answers captured without a reference', { body: { outcome: 'captured' } }],
   ])('that %s is never taken for an outcome', async (_, reply) => {
     server.replies = [reply, reply];
-    await expect(httpGateway(options).capture(charge, 'k')).rejects.toMatchObject({ name: 'TransientError', reason: 'unavailable' });
-    await expect(httpCarrier(options).arrange(consignment, 'k')).rejects.toMatchObject({ name: 'TransientError', reason: 'unavailable' });
+    await expect(httpGateway(options).perform(charge, 'k')).rejects.toMatchObject({ name: 'TransientError', reason: 'unavailable' });
+    await expect(httpCarrier(options).perform(consignment, 'k')).rejects.toMatchObject({ name: 'TransientError', reason: 'unavailable' });
   });
 
   it('declines, or is not sure yet', async () => {
     server.replies = [{ body: { outcome: 'declined', reason: 'no money' } }, { body: { outcome: 'pending' } }];
-    expect(await httpGateway(options).capture(charge, 'k')).toEqual({ outcome: 'declined', reason: 'no money' });
-    expect(await httpGateway(options).capture(charge, 'k')).toEqual({ outcome: 'pending' });
+    expect(await httpGateway(options).perform(charge, 'k')).toEqual({ outcome: 'refused', reason: 'no money' });
+    expect(await httpGateway(options).perform(charge, 'k')).toEqual({ outcome: 'pending' });
   });
 
   it('carries parcels by the same rules', async () => {
@@ -118,11 +112,11 @@ describe('a provider behind HTTP', () => {
       { status: 503, raw: '' },
     ];
     const carrier = httpCarrier(options);
-    expect(await carrier.arrange(consignment, 'do-ord_1')).toEqual({ outcome: 'arranged', trackingId: 't1' });
-    expect(await carrier.callOff(consignment, 't1', 'undo-ord_1')).toBe('cancelled');
-    expect(await carrier.find('ord_1')).toEqual({ outcome: 'cancelled', trackingId: 't1' });
-    expect(await carrier.arrange(consignment, 'k')).toEqual({ outcome: 'rejected', reason: 'too far' });
-    await expect(carrier.arrange(consignment, 'k')).rejects.toBeInstanceOf(TransientError);
+    expect(await carrier.perform(consignment, 'do-ord_1')).toEqual({ outcome: 'done', reference: 't1' });
+    expect(await carrier.undo(consignment, 't1', 'undo-ord_1')).toBe('undone');
+    expect(await carrier.find('ord_1')).toEqual({ outcome: 'undone', reference: 't1' });
+    expect(await carrier.perform(consignment, 'k')).toEqual({ outcome: 'refused', reason: 'too far' });
+    await expect(carrier.perform(consignment, 'k')).rejects.toBeInstanceOf(TransientError);
     expect(server.seen.map(({ method, url }) => `${method} ${url}`).slice(0, 3)).toEqual([
       'POST /v1/shipments',
       'POST /v1/shipments/ord_1/cancel',

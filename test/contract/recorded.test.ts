@@ -15,8 +15,9 @@ import { repair } from '../../lambdas/order-view/store.ts';
 import { advance, handleReply, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { findOrder } from '../../lambdas/order-saga/store.ts';
 import type { Reply } from '../../lambdas/order-saga/saga.ts';
-import { capturePayment, paymentStates, refundPayment, type Payments } from '../../lambdas/payment/payment.ts';
-import { arrangeShipment, callOffShipment, shipmentStates, type Shipments } from '../../lambdas/shipping/shipment.ts';
+import { effectHandlers } from '../../lambdas/providers/provider-service.ts';
+import { payment } from '../../lambdas/payment/payment.ts';
+import { shipment } from '../../lambdas/shipping/shipment.ts';
 import { testTelemetry, testWorld } from '../support/builders.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
 
@@ -41,22 +42,14 @@ const makeMessage = messageMaker(topology, world);
 const commits = () => ({ database: tables.database, outboxTable: 'outbox', source: 'test', outboxExpirySeconds: 3600, world });
 const saga = (): Saga => ({ store: { ...commits(), ordersTable: 'orders' }, makeMessage, telemetry: testTelemetry() });
 const effect = { keyName: 'orderId', providerKeySeconds: 3600, callSeconds: 15 };
-const payments = (): Payments => ({
-  effects: {
-    ...commits(),
-    ...effect,
-    table: 'payments',
-    names: paymentStates,
-    port: {
-      perform: () => Promise.resolve({ outcome: 'done', reference: 'r' }),
-      undo: () => Promise.resolve('undone'),
-      find: () => Promise.resolve({ outcome: 'done', reference: 'r' }),
-    },
-  },
-  makeMessage,
-});
-const shipments = (): Shipments =>
-  ({ ...payments(), effects: { ...payments().effects, table: 'shipments', names: shipmentStates } }) as never;
+const port = {
+  perform: () => Promise.resolve({ outcome: 'done' as const, reference: 'r' }),
+  undo: () => Promise.resolve('undone' as const),
+  find: () => Promise.resolve({ outcome: 'done' as const, reference: 'r' }),
+};
+const payments = () => effectHandlers(payment, { ...commits(), ...effect, port, table: 'payments', names: payment.states }, makeMessage);
+const shipments = () =>
+  effectHandlers(shipment, { ...commits(), ...effect, port, table: 'shipments', names: shipment.states }, makeMessage);
 
 it('this version has a record of its own', () => {
   expect(releases.map(([version]) => version)).toContain(present);
@@ -112,8 +105,8 @@ describe.each(releases)('what version %s wrote', (_version, recorded) => {
     const item = recorded.payments[state]!;
     const orderId = item['orderId'] as string;
     await tables.put('payments', item);
-    await capturePayment(payments(), message('PaymentRequested', orderId));
-    await refundPayment(payments(), message('RefundRequested', orderId));
+    await payments().do(message('PaymentRequested', orderId));
+    await payments().undo(message('RefundRequested', orderId));
     expect(await said()).toContain('PaymentRefunded');
   });
 
@@ -121,11 +114,13 @@ describe.each(releases)('what version %s wrote', (_version, recorded) => {
     const item = recorded.shipments[state]!;
     const orderId = item['orderId'] as string;
     await tables.put('shipments', item);
-    await arrangeShipment(shipments(), message('ShipmentRequested', orderId));
-    await callOffShipment(shipments(), message('ShipmentCancelRequested', orderId)).catch((error: unknown) => {
-      // Its undo is taken up where it was left; who comes second waits.
-      if (!(error instanceof TransientError)) throw error;
-    });
+    await shipments().do(message('ShipmentRequested', orderId));
+    await shipments()
+      .undo(message('ShipmentCancelRequested', orderId))
+      .catch((error: unknown) => {
+        // Its undo is taken up where it was left; who comes second waits.
+        if (!(error instanceof TransientError)) throw error;
+      });
     expect(await said()).toContain('ShipmentCancelled');
   });
 

@@ -31,8 +31,8 @@ describe('the rows of an aggregate', () => {
   it('are read with what was committed last', async () => {
     const { database } = withStaleReads(tables);
     const [first, second] = [placed({ sequence: 1 }), placed({ sequence: 2 })];
-    await commit(sender(database), [], [first]);
-    await commit(sender(database), [], [second]);
+    await commit(sender(database), {}, [first]);
+    await commit(sender(database), {}, [second]);
     const rows = await rowsOf({ database, table: 'outbox' }, first.aggregateId);
     expect(rows.map(({ messageId }) => messageId)).toContain(second.messageId);
   });

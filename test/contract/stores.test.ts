@@ -5,7 +5,7 @@ import { topology } from '../../lambdas/contract/routes.ts';
 import { openShardName, openShardOf, viewSortKey } from '../../lambdas/contract/tables.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
-import { commit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
+import { commit, CommitRefused, type CommitContext, type Write } from '@outbox-saga/kit/outbox/commit';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
 import { advance, handleReply, type Saga } from '../../lambdas/order-saga/advance.ts';
@@ -48,7 +48,7 @@ describe('a commit', () => {
   it('tries again at once under contention, and writes once', async () => {
     await commit(
       failing(3, () => canceled('None', 'TransactionConflict')),
-      [],
+      {},
       [row()],
     );
     expect(await said()).toEqual(['StockReserved']);
@@ -56,7 +56,7 @@ describe('a commit', () => {
   it('gives up as transient when contention persists, never as "already done"', async () => {
     const stuck = commit(
       failing(99, () => canceled('ConditionalCheckFailed', 'TransactionConflict')),
-      [],
+      {},
       [row()],
     );
     await expect(stuck).rejects.toMatchObject({ name: 'TransientError', reason: 'conflict' });
@@ -66,23 +66,39 @@ describe('a commit', () => {
     await expect(
       commit(
         failing(9, () => canceled('ThrottlingError')),
-        [],
+        {},
         [row()],
       ),
     ).rejects.toMatchObject({ reason: 'throttled' });
     await expect(
       commit(
         failing(9, () => canceled('ValidationError')),
-        [],
+        {},
         [row()],
       ),
     ).rejects.toMatchObject({ name: 'PermanentError' });
+  });
+  it('says by its name which write was refused, and what that write met', async () => {
+    await tables.put('payments', { orderId: 'taken', status: 'CAPTURED' });
+    const put = (orderId: string): Write => ({
+      Put: {
+        TableName: 'payments',
+        Item: { orderId },
+        ConditionExpression: 'attribute_not_exists(orderId)',
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      },
+    });
+    const refused = await commit(commits, { first: put('free'), second: put('taken') }, [row()]).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(CommitRefused);
+    expect([...(refused as CommitRefused).refusals]).toEqual([['second', { orderId: 'taken', status: 'CAPTURED' }]]);
+    expect((refused as CommitRefused).message).toBe('conditions of write second do not hold');
+    expect(await tables.get('payments', { orderId: 'free' })).toBeUndefined();
   });
   it('passes on what it does not understand', async () => {
     await expect(
       commit(
         failing(9, () => new Error('network')),
-        [],
+        {},
         [row()],
       ),
     ).rejects.toThrow('network');

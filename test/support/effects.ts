@@ -1,12 +1,12 @@
 import { topology } from '../../lambdas/contract/routes.ts';
 import type { Database } from '@outbox-saga/kit/aws/clients';
-import type { EffectContext, EffectPort, EffectState } from '@outbox-saga/kit/effects/effect';
+import type { EffectPort } from '@outbox-saga/kit/effects/effect-port';
+import type { EffectContext } from '@outbox-saga/kit/effects/effect-run';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
+import { effectHandlers } from '../../lambdas/providers/provider-service.ts';
 import type { World } from '@outbox-saga/kit/function/world';
-import type { PaymentGateway } from '../../lambdas/payment/gateway.ts';
-import { paymentEffect, paymentStates, type Payments } from '../../lambdas/payment/payment.ts';
-import type { Carrier } from '../../lambdas/shipping/carrier.ts';
-import { shipmentEffect, shipmentStates, type Shipments } from '../../lambdas/shipping/shipment.ts';
+import { payment, type Charge } from '../../lambdas/payment/payment.ts';
+import { shipment, type Consignment } from '../../lambdas/shipping/shipment.ts';
 
 /** How long the providers of the tests keep idempotency keys, and how long a call to them can be under way. */
 export const providerKeySeconds = 3600;
@@ -17,7 +17,7 @@ type Rooms = { readonly database: Database; readonly world: World };
 function effects<Request>(
   { database, world }: Rooms,
   source: string,
-  table: { readonly table: string; readonly names: Readonly<Record<EffectState, string>> },
+  table: Pick<EffectContext<Request>, 'table' | 'names'>,
   port: EffectPort<Request>,
 ): EffectContext<Request> {
   return {
@@ -34,12 +34,14 @@ function effects<Request>(
   };
 }
 
-export function paymentsAt(rooms: Rooms, gateway: PaymentGateway): Payments {
-  const table = { table: 'payments', names: paymentStates };
-  return { effects: effects(rooms, 'payment', table, paymentEffect(gateway)), makeMessage: messageMaker(topology, rooms.world) };
+/** The payment service's handlers: `do` captures, `undo` refunds. */
+export function paymentsAt(rooms: Rooms, gateway: EffectPort<Charge>) {
+  const table = { table: 'payments', names: payment.states };
+  return effectHandlers(payment, effects(rooms, 'payment', table, gateway), messageMaker(topology, rooms.world));
 }
 
-export function shipmentsAt(rooms: Rooms, carrier: Carrier): Shipments {
-  const table = { table: 'shipments', names: shipmentStates };
-  return { effects: effects(rooms, 'shipping', table, shipmentEffect(carrier)), makeMessage: messageMaker(topology, rooms.world) };
+/** The shipping service's handlers: `do` arranges, `undo` calls off. */
+export function shipmentsAt(rooms: Rooms, carrier: EffectPort<Consignment>) {
+  const table = { table: 'shipments', names: shipment.states };
+  return effectHandlers(shipment, effects(rooms, 'shipping', table, carrier), messageMaker(topology, rooms.world));
 }

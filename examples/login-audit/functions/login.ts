@@ -23,7 +23,7 @@ export const handler = start('login', functions.login, (environment, connections
           const { correlationId } = request;
           const about = { aggregateId: userId, groupId: userId, correlationId, causationId: correlationId };
           const message = makeMessage('PasswordUserLoggedIn', { userId, loggedInAt }, about);
-          await commit(context, [{ Put: { TableName: environment.USERS_TABLE, Item: { userId, loggedInAt } } }], [message]);
+          await commit(context, { user: { Put: { TableName: environment.USERS_TABLE, Item: { userId, loggedInAt } } } }, [message]);
           return { status: 202, outcome: 'logged in', aggregateId: userId, body: { messageId: message.messageId } };
         },
       },

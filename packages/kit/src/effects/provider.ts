@@ -4,7 +4,7 @@ import { exchange, type HttpAnswer } from '../http/exchange.ts';
 import { canonicalJson } from '../http/json.ts';
 import { issuesOf } from '../messages/envelope.ts';
 import { TransientError } from '../errors.ts';
-import { RequestRefused } from './effect.ts';
+import { RequestRefused } from './effect-port.ts';
 
 export interface ProviderOptions {
   /** Base URL; paths are appended to it. */

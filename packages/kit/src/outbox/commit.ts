@@ -9,6 +9,9 @@ import type { World } from '../function/world.ts';
 
 export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
+/** The writes of a transaction, in their order. A refusal says by its name which of them was refused. A name of digits alone would lose its place. */
+export type Writes = Readonly<Record<string, Write>>;
+
 /** What every commit needs to know of its surroundings. */
 export interface CommitContext {
   readonly database: Database;
@@ -21,24 +24,18 @@ export interface CommitContext {
   readonly world: World;
 }
 
-/** One refused write of a transaction. `item` is there when the write asked for ALL_OLD. */
-export interface Refusal {
-  readonly index: number;
-  readonly item: Readonly<Record<string, unknown>> | undefined;
-}
+/** What a refused write met: the item, when the write asked for ALL_OLD and there was one. */
+type Refused = Readonly<Record<string, unknown>> | undefined;
 
 /** Conditions did not hold and nothing was written. Only the caller knows whether that means "already done". */
 export class CommitRefused extends Error {
   override readonly name = 'CommitRefused';
-  readonly refusals: readonly Refusal[];
+  /** By the names of the refused writes, in their order: what each of them met. */
+  readonly refusals: ReadonlyMap<string, Refused>;
 
-  constructor(refusals: readonly Refusal[], cause: unknown) {
-    super(`conditions of write ${refusals.map((refusal) => refusal.index).join(', ')} do not hold`, { cause });
+  constructor(refusals: ReadonlyMap<string, Refused>, cause: unknown) {
+    super(`conditions of write ${[...refusals.keys()].join(', ')} do not hold`, { cause });
     this.refusals = refusals;
-  }
-
-  refusalOf(index: number): Refusal | undefined {
-    return this.refusals.find((refusal) => refusal.index === index);
   }
 }
 
@@ -53,17 +50,18 @@ const conflictTries = 4;
  * @throws CommitRefused when a condition does not hold
  * @throws TransientError when contention or throttling persists; nothing was written
  */
-export async function commit(context: CommitContext, writes: readonly Write[], messages: readonly Envelope[]): Promise<void> {
+export async function commit(context: CommitContext, writes: Writes, messages: readonly Envelope[]): Promise<void> {
   const rows = messages.map((message): Write => ({
     Put: { TableName: context.outboxTable, Item: newRow(message, context) },
   }));
-  const command = new TransactWriteCommand({ TransactItems: [...writes, ...rows] });
+  const command = new TransactWriteCommand({ TransactItems: [...Object.values(writes), ...rows] });
+  const names = [...Object.keys(writes), ...messages.map(({ type }) => type)];
   for (let attempt = 1; ; attempt++) {
     try {
       await context.database.send(command);
       return;
     } catch (error) {
-      const contention = contentionOf(error);
+      const contention = contentionOf(error, names);
       if (!contention) throw error;
       if (attempt === conflictTries) throw contention;
       await context.world.pause(context.world.random() * Math.min(longestPauseMs, 25 * 2 ** attempt));
@@ -72,7 +70,7 @@ export async function commit(context: CommitContext, writes: readonly Write[], m
 }
 
 /** As `commit`, for callers to whom every refusal means the same: false when a condition did not hold, and nothing was written. */
-export async function tryCommit(context: CommitContext, writes: readonly Write[], messages: readonly Envelope[]): Promise<boolean> {
+export async function tryCommit(context: CommitContext, writes: Writes, messages: readonly Envelope[]): Promise<boolean> {
   try {
     await commit(context, writes, messages);
     return true;
@@ -82,8 +80,12 @@ export async function tryCommit(context: CommitContext, writes: readonly Write[]
   }
 }
 
-/** The error to end with when the transaction met contention; throws at once for everything that trying again cannot cure. */
-function contentionOf(error: unknown): TransientError | undefined {
+/**
+ * The error to end with when the transaction met contention; throws at once for everything that trying again cannot cure.
+ *
+ * @param names of the transaction's writes, in their order
+ */
+function contentionOf(error: unknown, names: readonly string[]): TransientError | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error.name === 'TransactionInProgressException') {
     return new TransientError('conflict', 'the same transaction is still in progress', { cause: error });
@@ -111,9 +113,11 @@ function contentionOf(error: unknown): TransientError | undefined {
     throw new TransientError('throttled', 'DynamoDB throttled the transaction', { cause: error });
   }
   // The document client converts answers, not errors.
-  const refusals = reasons.flatMap((reason, index) =>
-    reason.Code === 'ConditionalCheckFailed' ? [{ index, item: reason.Item && unmarshall(reason.Item) }] : [],
+  const refusals = new Map(
+    reasons.flatMap(({ Code, Item }, i): [string, Refused][] =>
+      Code === 'ConditionalCheckFailed' ? [[names[i] ?? String(i), Item && unmarshall(Item)]] : [],
+    ),
   );
-  if (refusals.length > 0) throw new CommitRefused(refusals, error);
+  if (refusals.size > 0) throw new CommitRefused(refusals, error);
   return undefined;
 }
