@@ -224,7 +224,7 @@ describe.concurrent('npm run dev', () => {
     // A copy of the project: no test edits the sources that it runs from.
     const project = join(import.meta.dirname, '../..');
     const copy = folder(afterwards);
-    for (const part of ['bin', 'lambdas', 'lib', 'local', 'package.json'])
+    for (const part of ['bin', 'lambdas', 'lib', 'packages', 'package.json'])
       cpSync(join(project, part), join(copy, part), { recursive: true });
     symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'));
     const runtime = await startRuntime({ dataDir: join(copy, 'data'), args: ['--stage', 'test', '--watch'], root: copy });
