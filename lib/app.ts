@@ -3,7 +3,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { join } from 'node:path';
 import { faultVariables, parseFaults, type Faults } from '@outbox-saga/kit/function/fault-settings';
 import { functions } from '../lambdas/contract/functions.ts';
-import type { StageName } from '../lambdas/contract/stages.ts';
+import type { StageName } from '../lambdas/contract/stage-names.ts';
 import { bundleFunctions } from '@outbox-saga/constructs/bundle';
 import type { TokenIssuer } from '@outbox-saga/constructs/service-api';
 import { OrderStack, type OrderStackProps } from './order-stack.ts';

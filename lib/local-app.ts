@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { scopes } from '../lambdas/contract/api.ts';
+import { scopes } from '../lambdas/contract/api/access.ts';
 import { functions } from '../lambdas/contract/functions.ts';
 import type { BannerFacts, LocalApp } from '@outbox-saga/local/app';
 import { projectRoot } from './project.ts';

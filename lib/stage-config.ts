@@ -1,7 +1,8 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Durations } from '@outbox-saga/kit/messages/durations';
-import { durations, stageNames, type StageName } from '../lambdas/contract/stages.ts';
+import { stageNames, type StageName } from '../lambdas/contract/stage-names.ts';
+import { durations } from '../lambdas/contract/stages.ts';
 
 /** What differs from stage to stage. Everything else is the same everywhere. */
 export interface StageConfig {

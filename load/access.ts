@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ApiProblem } from '../client/http.ts';
-import { scopes } from '../lambdas/contract/api.ts';
+import { scopes } from '../lambdas/contract/api/access.ts';
 import { Identities, identitiesFile } from '@outbox-saga/local/identities';
 import { localRegion } from '@outbox-saga/local/template';
 import { environmentCredentials } from '@outbox-saga/kit/aws/credentials';

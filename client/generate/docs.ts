@@ -1,5 +1,6 @@
-import { operations } from '../../lambdas/contract/api.ts';
-import { gatewayAnswers, problemsOf, problemType, type OperationDefinition } from '@outbox-saga/kit/http/contract';
+import { documentation, gatewayOccasions, problemMeanings } from '../../lambdas/contract/api/documentation.ts';
+import { operations, problemsOf, type OperationName } from '../../lambdas/contract/api.ts';
+import { gatewayAnswers, problemType, type Access } from '@outbox-saga/kit/http/contract';
 import { problems } from '../../lambdas/contract/problems.ts';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -8,7 +9,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
     .join('\n');
 }
 
-const callers = (access: OperationDefinition['access']): string =>
+const callers = (access: Access): string =>
   access === 'open' ? 'everyone' : access === 'operator' ? 'IAM' : `\`${access.scope}\`, or IAM`;
 
 type Parts = Readonly<Record<string, () => string>>;
@@ -18,12 +19,12 @@ export const apiParts: Parts = {
   operations: () =>
     table(
       ['operation', 'does', 'who may', 'answers', 'problems'],
-      Object.values<OperationDefinition>(operations).map((operation) => [
-        `\`${operation.route}\``,
-        operation.summary,
-        callers(operation.access),
-        Object.keys(operation.answers).join(', '),
-        problemsOf(operation)
+      (Object.keys(documentation) as OperationName[]).map((name) => [
+        `\`${operations[name].route}\``,
+        documentation[name].summary,
+        callers(operations[name].access),
+        Object.keys(documentation[name].responses).join(', '),
+        problemsOf(name)
           .toSorted((a, b) => a.status - b.status)
           .map(({ slug, status }) => `${status} ${slug}`)
           .join(', '),
@@ -34,12 +35,16 @@ export const apiParts: Parts = {
       ['status', 'type', 'meaning'],
       Object.values(problems)
         .toSorted((a, b) => a.status - b.status)
-        .map((kind) => [String(kind.status), `\`${problemType(kind)}\``, kind.meaning]),
+        .map((kind) => [String(kind.status), `\`${problemType(kind)}\``, problemMeanings[kind.slug]]),
     ),
   gateway: () =>
     table(
       ['status', 'message', 'when'],
-      Object.values(gatewayAnswers).map(({ status, message, when }) => [String(status), message, when]),
+      Object.entries(gatewayAnswers).map(([name, { status, message }]) => [
+        String(status),
+        message,
+        gatewayOccasions[name as keyof typeof gatewayAnswers],
+      ]),
     ),
 };
 

@@ -1,16 +1,20 @@
 import * as z from 'zod';
 import {
-  commonProblems,
-  gatewayAnswers,
-  problemsOf,
-  problemType,
-  type AnswerDefinition,
-  type GatewayAnswer,
-  type HeaderDefinition,
-  type OperationDefinition,
-  type ProblemDefinition,
-} from '@outbox-saga/kit/http/contract';
-import { correlationHeader, namedSchemas, operations } from '../../lambdas/contract/api.ts';
+  correlationHeader,
+  documentation,
+  gatewayOccasions,
+  namedSchemas,
+  problemMeanings,
+} from '../../lambdas/contract/api/documentation.ts';
+import { operations, problemsOf, type OperationName } from '../../lambdas/contract/api.ts';
+import { commonProblems, gatewayAnswers, problemType, type Access } from '@outbox-saga/kit/http/contract';
+import type {
+  OperationDeclaration,
+  OperationDocumentation,
+  ParameterDocumentation,
+  ResponseDocumentation,
+} from '@outbox-saga/kit/http/operations';
+import type { ProblemKind } from '../../lambdas/contract/problems.ts';
 
 /** A JSON Schema, or any other part of an OpenAPI document. */
 export type Json = { readonly [key: string]: unknown };
@@ -66,7 +70,7 @@ export function responseOf({ components }: OpenApiDocument, response: ResponseOb
 const reference = (name: string): string => `#/components/schemas/${name}`;
 
 /** What any function may answer beside what its operation says. The first is for the correlation id. */
-const always: readonly ProblemDefinition[] = [commonProblems.invalidRequest, commonProblems.internal, commonProblems.tryAgain];
+const always: readonly ProblemKind[] = [commonProblems.invalidRequest, commonProblems.internal, commonProblems.tryAgain];
 
 const problemSchema: Json = {
   type: 'object',
@@ -102,13 +106,14 @@ const gatewaySchema: Json = {
 
 /** The contract as an OpenAPI 3.1 document: the schemas in it are those that requests are parsed by. */
 export function openApiDocument(version: string): OpenApiDocument {
+  for (const name of Object.keys(documentation) as OperationName[]) describeBody(operations[name], documentation[name]);
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(namedSchemas)) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: reference }) as unknown as { schemas: Record<string, Json> };
   const paths: Record<string, Record<string, OperationObject>> = {};
-  for (const [name, operation] of Object.entries<OperationDefinition>(operations)) {
-    const [method, path] = operation.route.split(' ') as [string, string];
-    (paths[path] ??= {})[method.toLowerCase()] = operationObject(name, operation);
+  for (const name of Object.keys(documentation) as OperationName[]) {
+    const [method, path] = operations[name].route.split(' ') as [string, string];
+    (paths[path] ??= {})[method.toLowerCase()] = operationObject(name);
   }
   const shared = shareResponses(paths);
   return {
@@ -169,15 +174,18 @@ function shareResponses(paths: Record<string, Record<string, OperationObject>>):
   return shared;
 }
 
-function operationObject(operationId: string, operation: OperationDefinition): OperationObject {
-  const { summary, description, access, body } = operation;
+function operationObject(operationId: OperationName): OperationObject {
+  const operation: OperationDeclaration = operations[operationId];
+  const documented: OperationDocumentation = documentation[operationId];
+  const { access, body } = operation;
+  const { summary, description } = documented;
   const security = access === 'open' ? [] : access === 'operator' ? [{ iam: [] }] : [{ token: [access.scope] }, { iam: [] }];
   return {
     operationId,
     summary,
     ...(description === undefined ? {} : { description }),
     security,
-    parameters: parametersOf(operation),
+    parameters: parametersOf(operation, documented),
     ...(body === undefined
       ? {}
       : {
@@ -186,59 +194,71 @@ function operationObject(operationId: string, operation: OperationDefinition): O
             content: {
               'application/json': {
                 schema: jsonSchema(body.schema),
-                examples: Object.fromEntries(Object.entries(body.examples).map(([name, value]) => [name, { value }])),
+                examples: Object.fromEntries(Object.entries(documented.body?.examples ?? {}).map(([name, value]) => [name, { value }])),
               },
             },
           },
         }),
-    responses: responsesOf(operation),
+    responses: responsesOf(operationId),
   };
 }
 
-function parametersOf({ path = {}, query, headers = {} }: OperationDefinition): ParameterObject[] {
-  const header = (name: string, { description, schema, required = false, example }: HeaderDefinition): ParameterObject => ({
+/** Gives the fields of a body their descriptions: its schema has none, as functions carry it. */
+function describeBody({ body }: OperationDeclaration, documented: OperationDocumentation): void {
+  for (const [field, description] of Object.entries(documented.body?.fields ?? {}))
+    z.globalRegistry.add(body!.schema.shape[field] as z.ZodType, { description });
+}
+
+/** `if-match` → `If-Match` */
+function headerName(name: string): string {
+  return name.replaceAll(/(?<=^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}
+
+function parametersOf(
+  { path, query, headers }: OperationDeclaration,
+  { path: documentedPath = {}, query: documentedQuery = {}, headers: documentedHeaders = {} }: OperationDocumentation,
+): ParameterObject[] {
+  const parameter = (place: 'path' | 'header', schema: z.ZodType, [name, { description, example }]: [string, ParameterDocumentation]) => ({
     name,
-    in: 'header',
-    required,
+    in: place,
+    required: !schema.safeParse(undefined).success,
     description,
     schema: jsonSchema(schema),
     ...(example === undefined ? {} : { example }),
   });
+  const declared = (part: z.ZodObject | undefined, name: string): z.ZodType => part?.shape[name] as z.ZodType;
   // What a query parameter is after parsing is what it means: its text is only its form.
   const { properties = {} } = query ? (z.toJSONSchema(query, { io: 'output' }) as { properties?: Record<string, Json> }) : {};
   return [
-    ...Object.entries(path).map(([name, { description, schema, example }]): ParameterObject & { example: string } => ({
-      name,
-      in: 'path',
-      required: true,
-      description,
-      schema: jsonSchema(schema),
-      example,
-    })),
-    ...Object.entries(properties).map(([name, { description, ...schema }]): ParameterObject => ({
+    ...Object.entries(documentedPath).map(([name, text]) => parameter('path', declared(path, name), [name, text])),
+    ...Object.entries(documentedQuery).map(([name, { description }]): ParameterObject => ({
       name,
       in: 'query',
       required: false,
-      description: String(description),
-      schema,
+      description,
+      schema: properties[name]!,
     })),
-    ...Object.entries({ ...headers, 'X-Correlation-Id': correlationHeader }).map(([name, definition]) => header(name, definition)),
+    ...Object.entries(documentedHeaders).map(([name, text]) => parameter('header', declared(headers, name), [headerName(name), text])),
+    parameter('header', correlationHeader.schema.optional(), ['X-Correlation-Id', correlationHeader]),
   ];
 }
 
-function responsesOf(operation: OperationDefinition): Record<string, ResponseObject> {
+function responsesOf(name: OperationName): Record<string, ResponseObject> {
   const responses: Record<string, ResponseObject> = {};
-  for (const [status, answer] of Object.entries(operation.answers)) responses[status] = responseObject(answer);
-  const kinds = [...problemsOf(operation), ...always];
-  const own = gatewayOf(operation.access);
-  for (const status of [...new Set([...kinds, ...own].map((refusal) => refusal.status))].toSorted((a, b) => a - b)) {
+  for (const [status, response] of Object.entries<ResponseDocumentation>(documentation[name].responses))
+    responses[status] = responseObject(response);
+  const kinds = [...problemsOf(name), ...always];
+  const own = gatewayOf(operations[name].access);
+  for (const status of [...new Set([...kinds, ...own.map((answer) => gatewayAnswers[answer])].map((refusal) => refusal.status))].toSorted(
+    (a, b) => a - b,
+  )) {
     const documents = kinds.filter((kind) => kind.status === status);
-    const messages = own.filter((answer) => answer.status === status);
-    const retry = documents.find(({ retryAfterSeconds }) => retryAfterSeconds !== undefined);
+    const messages = own.filter((answer) => gatewayAnswers[answer].status === status);
+    const retry = documents.find((kind) => 'retryAfterSeconds' in kind);
     responses[status] = {
       description: [
-        ...documents.map((kind) => `\`${problemType(kind)}\`: ${kind.meaning}`),
-        ...messages.map(({ message, when }) => `The gateway’s \`${message}\`: ${when}.`),
+        ...documents.map((kind) => `\`${problemType(kind)}\`: ${problemMeanings[kind.slug]}`),
+        ...messages.map((answer) => `The gateway’s \`${gatewayAnswers[answer].message}\`: ${gatewayOccasions[answer]}.`),
       ].join('\n\n'),
       headers: {
         ...(documents.length > 0 ? correlation : {}),
@@ -256,14 +276,16 @@ function responsesOf(operation: OperationDefinition): Record<string, ResponseObj
 }
 
 /** Of the gateway's own answers, those that a matched route can meet. */
-function gatewayOf(access: OperationDefinition['access']): GatewayAnswer[] {
-  const { notFound: _, unauthorized, forbidden, ...any } = gatewayAnswers;
-  return [...Object.values(any), ...(access === 'open' ? [] : [forbidden]), ...(typeof access === 'object' ? [unauthorized] : [])];
+function gatewayOf(access: Access): (keyof typeof gatewayAnswers)[] {
+  return (Object.keys(gatewayAnswers) as (keyof typeof gatewayAnswers)[]).filter((answer) => {
+    if (answer === 'unauthorized') return typeof access === 'object';
+    return answer === 'forbidden' ? access !== 'open' : answer !== 'notFound';
+  });
 }
 
 const correlation = { 'X-Correlation-Id': { description: correlationHeader.description, schema: jsonSchema(correlationHeader.schema) } };
 
-function responseObject({ description, schema, headers = {}, example }: AnswerDefinition): ResponseObject {
+function responseObject({ description, schema, headers = {}, example }: ResponseDocumentation): ResponseObject {
   return {
     description,
     headers: {

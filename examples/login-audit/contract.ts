@@ -2,10 +2,11 @@ import { functionKinds } from '@outbox-saga/kit/function/kinds';
 import { senderVariables, text } from '@outbox-saga/kit/function/variables';
 import { usualDurations } from '@outbox-saga/kit/messages/durations';
 import { defineTopology, stageDurations } from '@outbox-saga/kit/messages/topology';
+import type { Operations } from '@outbox-saga/kit/http/operations';
 import { idempotencyTable, outboxTable, type TableDefinition } from '@outbox-saga/kit/tables';
 import * as z from 'zod';
 
-export const userIdSchema = z.string().regex(/^[A-Za-z0-9._@-]{1,100}$/, 'must be 1 to 100 of A-Z a-z 0-9 . _ @ -');
+const userIdSchema = z.string().regex(/^[A-Za-z0-9._@-]{1,100}$/, 'must be 1 to 100 of A-Z a-z 0-9 . _ @ -');
 
 export const topology = defineTopology({
   messages: {
@@ -15,6 +16,11 @@ export const topology = defineTopology({
   consumers: { audit: { role: 'actor', batchSize: 10, maximumConcurrency: 10, maxReceiveCount: 100, idempotent: false } },
   routes: { PasswordUserLoggedIn: { kind: 'event', consumers: ['audit'] } },
 });
+
+/** Who may log somebody in has an IAM identity. */
+export const operations = {
+  logIn: { route: 'POST /logins', access: 'operator', body: { schema: z.strictObject({ userId: userIdSchema }), maxBytes: 1024 } },
+} as const satisfies Operations;
 
 export const stageNames = ['dev', 'test'] as const;
 /** `test` shows a whole retry window in seconds. */

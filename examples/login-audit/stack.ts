@@ -5,7 +5,7 @@ import { leanStandIns } from '@outbox-saga/constructs/stand-ins';
 import type { SynthRequest } from '@outbox-saga/local/app';
 import { App, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { join } from 'node:path';
-import { durations, functions, stageNames, tables, topology } from './contract.ts';
+import { durations, functions, operations, stageNames, tables, topology } from './contract.ts';
 
 /** @param open whether nobody is asked who they are: on a laptop only */
 export function loginStack(app: App, stage: string, open: boolean): Stack {
@@ -32,7 +32,7 @@ export function loginStack(app: App, stage: string, open: boolean): Stack {
   services.publish(outbox, { publisher: services.part('outbox-publisher', {}), relay: services.part('outbox-relay', {}) });
 
   new ServiceApi(stack, 'Http', {
-    routes: { 'POST /logins': { function: login, access: 'operator' } },
+    routes: { [operations.logIn.route]: { function: login, access: operations.logIn.access } },
     throttle: { ratePerSecond: 50, burst: 100 },
   });
   return stack;

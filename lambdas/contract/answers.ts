@@ -88,4 +88,3 @@ export const stockLevelSchema = z.object({
   available: z.int().min(0).describe('Pieces that are free to sell.'),
   reserved: z.int().min(0).describe('Pieces that orders hold.'),
 });
-export type StockAnswer = z.infer<typeof stockLevelSchema>;

@@ -3,7 +3,7 @@ import type { FunctionDefinition } from '@outbox-saga/kit/function/definition';
 import { functionKinds } from '@outbox-saga/kit/function/kinds';
 import { flag, senderVariables, text } from '@outbox-saga/kit/function/variables';
 import type { Consumer } from './routes.ts';
-import { stageNames } from './stages.ts';
+import { stageNames } from './stage-names.ts';
 
 const { api, consumer, scheduled, publisher, relay } = functionKinds(stageNames);
 

@@ -97,7 +97,7 @@ export const addressSchema = (text: (maxLength: number) => z.ZodString) =>
       .optional(),
   });
 
-/** An address in orders and messages. Requests are held to more (requests.ts); what was accepted before that is still delivered. */
+/** An address in orders and messages. Requests are held to more (api/place-order.ts); what was accepted before that is still delivered. */
 export const shipToSchema = addressSchema(textSchema);
 export type ShipTo = z.infer<typeof shipToSchema>;
 

@@ -1,6 +1,7 @@
 import { assertReceives, defineTopology, type ConsumerPolicy, type MessagesTo as MessagesOf } from '@outbox-saga/kit/messages/topology';
 import { messages } from './messages.ts';
-import { durations, stageNames } from './stages.ts';
+import { stageNames } from './stage-names.ts';
+import { durations } from './stages.ts';
 
 /** Queues absorb bursts, so a consumer's concurrency may stay low; raise it where a backlog alarm says so. */
 const saga: ConsumerPolicy = { role: 'actor', batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 100, idempotent: true };

@@ -1,8 +1,6 @@
 import { usualDurations } from '@outbox-saga/kit/messages/durations';
 import { assertOrderDurations, type OrderDurations } from './durations.ts';
-
-export const stageNames = ['dev', 'test', 'prod'] as const;
-export type StageName = (typeof stageNames)[number];
+import { stageNames, type StageName } from './stage-names.ts';
 
 const minute = 60;
 const hour = 60 * minute;

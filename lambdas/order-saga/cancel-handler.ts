@@ -1,10 +1,14 @@
+import { callersOf } from '../contract/api/access.ts';
+import type { Handlers } from '../contract/api/documentation.ts';
+import { orderCancelOperations } from '../contract/api/order-cancel.ts';
 import type { Environment } from '../contract/functions.ts';
-import { orderIdPattern, type Order } from '../contract/order.ts';
+import type { Order } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { callersOf } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { createHttpHandler, isFor, Problem, type HttpHandler } from '@outbox-saga/kit/http/http';
+import { mayAccess } from '@outbox-saga/kit/http/caller';
+import { Problem } from '@outbox-saga/kit/http/problem';
+import { createHttpHandler } from '@outbox-saga/kit/http/http';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { commitsTo, type Connections } from '@outbox-saga/kit/function/wiring';
 import { advance, type Saga } from './advance.ts';
@@ -19,15 +23,13 @@ export function createHandler(environment: Environment<'order-cancel'>, connecti
   };
 
   /** Turns an order round, whatever it is doing. The races with replies are the saga's to decide: one of the two is first. */
-  const cancelOrder: HttpHandler = async (request) => {
-    const id = request.params['id'] ?? '';
+  const cancelOrder: Handlers<typeof orderCancelOperations>['cancelOrder'] = async ({ path, caller, correlationId }) => {
     const load = async (): Promise<Order> => {
-      const order = orderIdPattern.test(id) ? await findOrder(saga.store, id) : undefined;
-      if (!order || !isFor(request, order.customerId))
-        throw new Problem(problems.orderNotFound, { detail: 'path:id: no order has this id' });
+      const order = await findOrder(saga.store, path.id);
+      if (!order || !mayAccess(caller, order.customerId)) throw new Problem(problems.orderNotFound);
       return order;
     };
-    const { order, outcome } = await advance(saga, load, { type: 'Cancel' }, request.correlationId);
+    const { order, outcome } = await advance(saga, load, { type: 'Cancel' }, correlationId);
     // Asked again after it worked: the same answer.
     if (order.status === 'CONFIRMED' || order.status === 'FAILED') {
       throw new Problem(problems.orderSettled, { detail: `the order is ${order.status}; it cannot be cancelled any more` });
@@ -36,7 +38,8 @@ export function createHandler(environment: Environment<'order-cancel'>, connecti
   };
 
   return createHttpHandler({
-    routes: { subjects: { 'POST /orders/{id}/cancel': cancelOrder }, operators: { 'POST /admin/orders/{id}/cancel': cancelOrder } },
+    operations: orderCancelOperations,
+    handlers: { cancelOrder, cancelAnyOrder: cancelOrder },
     callers: callersOf(environment),
     telemetry,
     world,

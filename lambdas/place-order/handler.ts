@@ -1,15 +1,19 @@
+import { callersOf } from '../contract/api/access.ts';
+import type { Handlers } from '../contract/api/documentation.ts';
+import { placeOrderOperations } from '../contract/api/place-order.ts';
 import type { Environment } from '../contract/functions.ts';
 import { orderPlaced } from '../contract/messages.ts';
 import { metrics } from '../contract/metrics.ts';
-import { limits, type Order } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { callersOf, idempotencyKeySchema, placementSchema } from '../contract/requests.ts';
 import { topology } from '../contract/routes.ts';
 import { durations } from '../contract/stages.ts';
-import { createHttpHandler, invalid, isFor, Problem, readHeader, readJson, type HttpHandler } from '@outbox-saga/kit/http/http';
+import { mayAccess } from '@outbox-saga/kit/http/caller';
+import { invalid, Problem } from '@outbox-saga/kit/http/problem';
+import { createHttpHandler } from '@outbox-saga/kit/http/http';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { commitsTo, type Connections } from '@outbox-saga/kit/function/wiring';
 import type { Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
+import type { Order } from '../contract/order.ts';
 import { mergeLines, openOrder, payable, requestHash } from './placement.ts';
 import { acceptOrder } from './store.ts';
 
@@ -21,24 +25,25 @@ export function createHandler(environment: Environment<'place-order'>, connectio
   };
   const makeMessage = messageMaker(topology, world);
 
-  const placeOrder: HttpHandler = async (request) => {
-    const idempotencyKey = readHeader(request, 'idempotency-key', idempotencyKeySchema);
-    if (idempotencyKey === undefined) {
-      throw invalid([{ field: 'header:idempotency-key', message: 'is required: a new one for each order, the same for each repetition' }]);
-    }
-    const { received, value } = readJson(request, placementSchema, limits.bodyBytes);
-    const placement = payable(value, environment.SANDBOX_DEFAULTS);
+  const placeOrder: Handlers<typeof placeOrderOperations>['placeOrder'] = async ({
+    headers,
+    body,
+    receivedBody,
+    caller,
+    correlationId,
+  }) => {
+    const placement = payable(body, environment.SANDBOX_DEFAULTS);
     if ('problems' in placement) throw new Problem(problems.incompleteOrder, { fields: placement.problems });
-    if (placement.customerId !== undefined && !isFor(request, placement.customerId)) throw new Problem(problems.otherCustomer);
-    const customerId = request.subject ?? placement.customerId ?? (environment.AUTHENTICATION === 'none' ? 'guest' : undefined);
+    if (placement.customerId !== undefined && !mayAccess(caller, placement.customerId)) throw new Problem(problems.otherCustomer);
+    const customerId = caller.subject ?? placement.customerId ?? (environment.AUTHENTICATION === 'none' ? 'guest' : undefined);
     if (customerId === undefined) throw invalid([{ field: 'customerId', message: 'is required' }]);
     const lines = mergeLines(placement.items);
     if ('problems' in lines) throw invalid(lines.problems);
 
     const order = openOrder(placement, lines, {
       customerId,
-      idempotencyKey,
-      correlationId: request.correlationId,
+      idempotencyKey: headers['idempotency-key'],
+      correlationId,
       now: world.now(),
     });
     const message = makeMessage('OrderPlaced', orderPlaced(order), {
@@ -46,10 +51,10 @@ export function createHandler(environment: Environment<'place-order'>, connectio
       sequence: order.version,
       groupId: order.groupId,
       correlationId: order.correlationId,
-      causationId: request.correlationId,
+      causationId: correlationId,
       occurredAt: order.updatedAt,
     });
-    const acceptance = await acceptOrder(store, order, requestHash(received), message);
+    const acceptance = await acceptOrder(store, order, requestHash(receivedBody), message);
     if (acceptance === 'key-reused') {
       throw new Problem(problems.keyReused, {
         detail: 'header:idempotency-key: belongs to an order with another body; use a new key for a new order',
@@ -70,7 +75,8 @@ export function createHandler(environment: Environment<'place-order'>, connectio
   };
 
   return createHttpHandler({
-    routes: { subjects: { 'POST /orders': placeOrder } },
+    operations: placeOrderOperations,
+    handlers: { placeOrder },
     callers: callersOf(environment),
     telemetry,
     world,

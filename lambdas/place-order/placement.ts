@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { groupIdOf, limits, orderIdOf, type Order, type OrderLine } from '../contract/order.ts';
-import type { Placement } from '../contract/requests.ts';
-import type { FieldProblem } from '@outbox-saga/kit/http/http';
+import type { Placement } from '../contract/api/place-order.ts';
+import type { FieldProblem } from '@outbox-saga/kit/http/problem';
 import { canonicalJson } from '@outbox-saga/kit/http/json';
 
 /**

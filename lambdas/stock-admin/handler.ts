@@ -1,36 +1,25 @@
+import { callersOf } from '../contract/api/access.ts';
+import type { Handlers } from '../contract/api/documentation.ts';
+import { stockAdminOperations } from '../contract/api/stock-admin.ts';
 import { assertNever } from '@outbox-saga/kit/errors';
 import type { Environment } from '../contract/functions.ts';
-import { limits, skuSchema } from '../contract/order.ts';
+import { limits } from '../contract/order.ts';
 import { problems } from '../contract/problems.ts';
-import { callersOf, idempotencyKeySchema, ifMatchSchema, stockSchema } from '../contract/requests.ts';
-import type { StockAnswer } from '../contract/answers.ts';
-import {
-  createHttpHandler,
-  invalid,
-  Problem,
-  readHeader,
-  readJson,
-  type HttpHandler,
-  type HttpRequest,
-  type HttpResponse,
-} from '@outbox-saga/kit/http/http';
+import { invalid, Problem } from '@outbox-saga/kit/http/problem';
+import { createHttpHandler } from '@outbox-saga/kit/http/http';
 import type { Connections } from '@outbox-saga/kit/function/wiring';
 import { findStock, setStock, type StockLevel, type StockStore } from './store.ts';
 
-function skuOf(request: HttpRequest): string {
-  const parsed = skuSchema.safeParse(request.params['sku']);
-  if (!parsed.success) throw invalid(parsed.error.issues.map(({ message }) => ({ field: 'path:sku', message })));
-  return parsed.data;
-}
+const stockAnswer = (sku: string, { available, reserved, version }: StockLevel, outcome: string) => ({
+  status: 200 as const,
+  outcome,
+  aggregateId: sku,
+  headers: { etag: `"${version}"` },
+  body: { sku, available, reserved },
+});
 
-function stockAnswer(sku: string, { available, reserved, version }: StockLevel, outcome: string): HttpResponse {
-  const body: StockAnswer = { sku, available, reserved };
-  return { status: 200, outcome, aggregateId: sku, headers: { etag: `"${version}"` }, body };
-}
-
-/** `"7"` → 7, `*` → any; anything else can match no stock level. */
-function expectedVersion(request: HttpRequest): number | 'any' | undefined {
-  const etag = readHeader(request, 'if-match', ifMatchSchema);
+/** `"7"` → 7, `*` → any. */
+function expectedVersion(etag: string | undefined): number | 'any' | undefined {
   if (etag === undefined) return undefined;
   return etag === '*' ? 'any' : Number(etag.slice(1, -1));
 }
@@ -39,28 +28,25 @@ export function createHandler(environment: Environment<'stock-admin'>, connectio
   const { telemetry, world, faults, database } = connections;
   const store: StockStore = { database, table: environment.INVENTORY_TABLE };
 
-  const getStock: HttpHandler = async (request) => {
-    const sku = skuOf(request);
+  const getStock: Handlers<typeof stockAdminOperations>['getStock'] = async ({ path: { sku } }) => {
     const level = await findStock(store, sku);
-    if (!level) throw new Problem(problems.skuNotFound, { detail: 'path:sku: its stock was never set' });
+    if (!level) throw new Problem(problems.skuNotFound);
     return stockAnswer(sku, level, 'found');
   };
 
-  const putStock: HttpHandler = async (request) => {
-    const sku = skuOf(request);
-    const { value } = readJson(request, stockSchema, limits.bodyBytes);
+  const putStock: Handlers<typeof stockAdminOperations>['putStock'] = async ({ path: { sku }, body, headers }) => {
     const set = await setStock(store, sku, {
-      available: value.available,
-      expected: expectedVersion(request),
+      available: body.available,
+      expected: expectedVersion(headers['if-match']),
       // Of a caller who gives none, at least the SDK's own second try is recognised.
-      token: readHeader(request, 'idempotency-key', idempotencyKeySchema) ?? world.newId(),
+      token: headers['idempotency-key'] ?? world.newId(),
     });
     switch (set.outcome) {
       case 'set':
       case 'set before':
         return stockAnswer(sku, set.level, set.outcome);
       case 'changed':
-        throw new Problem(problems.stockChanged, { detail: 'header:if-match: the stock has changed since; read it again' });
+        throw new Problem(problems.stockChanged);
       case 'key-reused':
         throw new Problem(problems.keyReused, {
           fields: [{ field: 'header:idempotency-key', message: 'belongs to a request that set another number' }],
@@ -73,7 +59,8 @@ export function createHandler(environment: Environment<'stock-admin'>, connectio
   };
 
   return createHttpHandler({
-    routes: { operators: { 'GET /admin/stock/{sku}': getStock, 'PUT /admin/stock/{sku}': putStock } },
+    operations: stockAdminOperations,
+    handlers: { getStock, putStock },
     callers: callersOf(environment),
     telemetry,
     world,

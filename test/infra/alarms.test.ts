@@ -6,7 +6,7 @@ import { functions } from '../../lambdas/contract/functions.ts';
 import { metricNamespace, metrics } from '../../lambdas/contract/metrics.ts';
 import { failureCodes } from '../../lambdas/contract/order.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
-import type { StageName } from '../../lambdas/contract/stages.ts';
+import type { StageName } from '../../lambdas/contract/stage-names.ts';
 import { logicalId, templates, type Resource } from '../support/templates.ts';
 
 const { resourcesOf, ofType, functionNamed } = templates();

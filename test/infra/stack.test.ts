@@ -4,7 +4,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
 import { operations } from '../../lambdas/contract/api.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
-import { stageNames, type StageName } from '../../lambdas/contract/stages.ts';
+import { stageNames, type StageName } from '../../lambdas/contract/stage-names.ts';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { tables as definitions } from '../../lambdas/contract/tables.ts';
 import { bundleFile } from '@outbox-saga/constructs/bundle';

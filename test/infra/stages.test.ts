@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { functions } from '../../lambdas/contract/functions.ts';
-import { stageNames } from '../../lambdas/contract/stages.ts';
+import { stageNames } from '../../lambdas/contract/stage-names.ts';
 import { logicalId, templates, type Resource } from '../support/templates.ts';
 
 const { ofType, functionNamed, resourcesOf } = templates();

@@ -33,6 +33,9 @@ const placeOrder = 'lambdas/place-order/handler.ts';
 const queryOrders = 'lambdas/query-orders/handler.ts';
 const cancel = 'lambdas/order-saga/cancel-handler.ts';
 const stockAdmin = 'lambdas/stock-admin/handler.ts';
+const caller = 'packages/kit/src/http/caller.ts';
+const queryOrdersOperations = 'lambdas/contract/api/query-orders.ts';
+const orderCancelOperations = 'lambdas/contract/api/order-cancel.ts';
 const tokens = 'packages/local/src/gateway/tokens.ts';
 const authorizers = 'packages/local/src/gateway/authorizers.ts';
 const signature = 'packages/local/src/signature.ts';
@@ -43,64 +46,46 @@ const guard = 'packages/emulator/src/http-server.ts';
 /** Every check that keeps somebody from where they don't belong, on AWS and on a laptop. */
 export const mutants: readonly Mutant[] = [
   // What functions check.
-  mutant('a customer may order for another', placeOrder, '!isFor(request, placement.customerId)', 'false', access),
+  mutant('a customer may order for another', placeOrder, '!mayAccess(caller, placement.customerId)', 'false', access),
   mutant(
     'the request’s customer goes before the token’s',
     placeOrder,
-    'request.subject ?? placement.customerId',
+    'caller.subject ?? placement.customerId',
     'placement.customerId',
     access,
   ),
   mutant('guests may order everywhere', placeOrder, "environment.AUTHENTICATION === 'none' ? 'guest'", "true ? 'guest'", access),
   mutant('placing asks nobody who they are', placeOrder, asksWho, asksNobody, callers),
-  mutant('a customer may read another’s order', queryOrders, '!order || !isFor(request, order.customerId)', '!order', access),
-  mutant('a customer may list another’s orders', queryOrders, '!isFor(request, customerId)', 'false', access),
+  mutant('a customer may read another’s order', queryOrders, '!order || !mayAccess(caller, order.customerId)', '!order', access),
+  mutant('a customer may list another’s orders', queryOrders, '!mayAccess(caller, customerId)', 'false', access),
   mutant('reading asks nobody who they are', queryOrders, asksWho, asksNobody, callers),
-  mutant('a customer may cancel another’s order', cancel, '!order || !isFor(request, order.customerId)', '!order', access),
+  mutant('a customer may cancel another’s order', cancel, '!order || !mayAccess(caller, order.customerId)', '!order', access),
   mutant('cancelling asks nobody who they are', cancel, asksWho, asksNobody, callers),
   mutant('setting stock asks nobody who they are', stockAdmin, asksWho, asksNobody, callers),
-  mutant(
-    'customers may read as operators',
-    queryOrders,
-    "operators: { 'GET /admin/orders/{id}'",
-    "everyone: { 'GET /admin/orders/{id}'",
-    callers,
-  ),
-  mutant('customers may cancel as operators', cancel, 'operators: {', 'everyone: {', callers),
-  mutant('customers may set stock', stockAdmin, 'operators: {', 'subjects: {', callers),
-  mutant('a route without an authorizer is everyone’s', 'packages/kit/src/http/http.ts', '  demandIam(event);\n', '', callers),
-  mutant(
-    'an IAM identity need not be one',
-    'packages/kit/src/http/http.ts',
-    "typeof userArn !== 'string' || userArn === ''",
-    'false',
-    callers,
-  ),
+  mutant('what is for somebody is everyone’s', caller, "access === 'open' || callers", "access !== 'operator' || callers", callers),
+  mutant('what is for operators is everyone’s', caller, "access === 'open' || callers", "typeof access === 'string' || callers", callers),
+  mutant('customers may do what operators may', caller, "access !== 'operator' && callers", 'callers', callers),
+  mutant('a route without an authorizer is everyone’s', caller, '  demandIam(event);\n', '', callers),
+  mutant('an IAM identity need not be one', caller, "typeof userArn !== 'string' || userArn === ''", 'false', callers),
   mutant(
     'a customer’s token needs no subject',
-    'packages/kit/src/http/http.ts',
-    "subjects && callers.proof === 'token'",
+    caller,
+    "access !== 'operator' && callers.proof === 'token'",
     "false && callers.proof === 'token'",
     callers,
   ),
-  mutant(
-    'everything is everyone’s',
-    'packages/kit/src/http/http.ts',
-    'subject === undefined || subject === owner',
-    'true || subject === owner',
-    access,
-  ),
+  mutant('everything is everyone’s', caller, 'subject === undefined || subject === owner', 'true || subject === owner', access),
   mutant(
     'a subject need not be one',
-    'packages/kit/src/http/http.ts',
-    'if (!subject.success) throw new Problem(commonProblems.unusableSubject);',
+    caller,
+    'if (!subject.success) throw new Problem(unusableSubject);',
     "if (!subject.success) return 'guest';",
     callers,
   ),
   mutant(
     'no function goes by tokens',
-    'lambdas/contract/requests.ts',
-    "proof === 'token' ? { proof, subject: subjectSchema } : { proof }",
+    'lambdas/contract/api/access.ts',
+    "proof === 'token' ? { proof, subject: subjectSchema, unusableSubject: problems.unusableSubject } : { proof }",
     "{ proof: 'iam' }",
     callers,
   ),
@@ -138,26 +123,26 @@ export const mutants: readonly Mutant[] = [
   mutant('an issuer needs no TLS', 'lib/app.ts', "(local || new URL(url).protocol === 'https:')", 'true', stack),
   mutant(
     'stock may be set by everyone',
-    'lambdas/contract/api.ts',
-    "function: 'stock-admin',\n    access: 'operator',\n    throttleShare: 0.25,\n    summary: 'Set",
-    "function: 'stock-admin',\n    access: 'open',\n    throttleShare: 0.25,\n    summary: 'Set",
+    'lambdas/contract/api/stock-admin.ts',
+    "route: 'PUT /admin/stock/{sku}',\n    access: 'operator'",
+    "route: 'PUT /admin/stock/{sku}',\n    access: 'open'",
     stack,
   ),
   mutant(
     'everybody’s orders may be read by everyone',
-    'lambdas/contract/api.ts',
-    "route: 'GET /admin/orders/{id}',\n    access: 'operator'",
-    "route: 'GET /admin/orders/{id}',\n    access: 'open'",
+    queryOrdersOperations,
+    "route: 'GET /admin/orders/{id}', access: 'operator'",
+    "route: 'GET /admin/orders/{id}', access: 'open'",
     stack,
   ),
   mutant(
     'everybody’s orders may be cancelled by everyone',
-    'lambdas/contract/api.ts',
-    "route: 'POST /admin/orders/{id}/cancel',\n    access: 'operator'",
-    "route: 'POST /admin/orders/{id}/cancel',\n    access: 'open'",
+    orderCancelOperations,
+    "route: 'POST /admin/orders/{id}/cancel', access: 'operator'",
+    "route: 'POST /admin/orders/{id}/cancel', access: 'open'",
     stack,
   ),
-  mutant('whoever may read may cancel', 'lambdas/contract/api.ts', 'access: scopes.cancel', 'access: scopes.read', stack),
+  mutant('whoever may read may cancel', orderCancelOperations, 'access: scopes.cancel', 'access: scopes.read', stack),
 
   // How the local gateway imitates the authorizers.
   mutant('any algorithm will do', tokens, '        algorithms,\n', '', issuer),

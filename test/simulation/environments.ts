@@ -1,7 +1,8 @@
 import type { Context } from 'aws-lambda';
 import { functions, type Environment, type FunctionName } from '../../lambdas/contract/functions.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
-import { durations, type StageName } from '../../lambdas/contract/stages.ts';
+import { type StageName } from '../../lambdas/contract/stage-names.ts';
+import { durations } from '../../lambdas/contract/stages.ts';
 import { tables } from '../../lambdas/contract/tables.ts';
 import { readEnvironment } from '@outbox-saga/kit/function/environment';
 import type { QueueConnections } from '@outbox-saga/kit/function/wiring';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll } from 'vitest';
-import type { StageName } from '../../lambdas/contract/stages.ts';
+import type { StageName } from '../../lambdas/contract/stage-names.ts';
 import { orderApp } from '../../lib/app.ts';
 import { keptBundles } from '@outbox-saga/local/bundles';
 import { app } from '../../lib/local-app.ts';

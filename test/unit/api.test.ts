@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { generated } from '../../client/generate/generated.ts';
 import { responseOf, type Json } from '../../client/generate/openapi.ts';
-import { operations } from '../../lambdas/contract/api.ts';
-import { gatewayAnswers, problemType, type OperationDefinition } from '@outbox-saga/kit/http/contract';
+import { gatewayOccasions, problemMeanings } from '../../lambdas/contract/api/documentation.ts';
+import { operations, problemsOf, type OperationName } from '../../lambdas/contract/api.ts';
+import { problemType } from '@outbox-saga/kit/http/contract';
+import type { OperationDeclaration } from '@outbox-saga/kit/http/operations';
 import { problems } from '../../lambdas/contract/problems.ts';
 import { document, mismatch, undocumented } from '../support/document.ts';
 
@@ -49,7 +51,7 @@ describe('the OpenAPI document', () => {
   });
 
   it.each(all)('$route says who may ask as the contract does', ({ route, operation }) => {
-    const { access } = Object.values<OperationDefinition>(operations).find((entry) => entry.route === route)!;
+    const { access } = Object.values<OperationDeclaration>(operations).find((entry) => entry.route === route)!;
     const schemes = operation.security.flatMap((entry) => Object.keys(entry));
     expect(schemes).toEqual(access === 'open' ? [] : access === 'operator' ? ['iam'] : ['token', 'iam']);
     expect(Object.keys(operation.responses).includes('403')).toBe(access !== 'open');
@@ -73,6 +75,24 @@ describe('the OpenAPI document', () => {
     }
     // Lengths are counted in characters, here and there.
     expect(mismatch(placement, { items, shipTo: { name: '𠮷'.repeat(100) } })).toBeUndefined();
+  });
+});
+
+describe('the operations', () => {
+  it.each(Object.entries<OperationDeclaration>(operations))('%s declare the parameters of their paths', (_, { route, path }) => {
+    const named = [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    expect(Object.keys(path?.shape ?? {})).toEqual(named);
+  });
+
+  it.each(Object.entries<OperationDeclaration>(operations))(
+    '%s document what they tell a path that names nothing',
+    (name, { pathProblem }) => {
+      if (pathProblem) expect(problemsOf(name as OperationName)).toContain(pathProblem);
+    },
+  );
+
+  it.each(Object.entries<OperationDeclaration>(operations))('%s name headers in lower case, as they come', (_, { headers }) => {
+    for (const header of Object.keys(headers?.shape ?? {})) expect(header).toBe(header.toLowerCase());
   });
 });
 
@@ -111,7 +131,6 @@ describe('problems', () => {
       [
         "400 urn:problem:invalid-request",
         "400 urn:problem:malformed-body",
-        "403 urn:problem:unusable-subject",
         "403 urn:problem:no-identity",
         "404 urn:problem:not-found",
         "405 urn:problem:method-not-allowed",
@@ -119,6 +138,7 @@ describe('problems', () => {
         "415 urn:problem:unsupported-media-type",
         "500 urn:problem:internal",
         "503 urn:problem:try-again",
+        "403 urn:problem:unusable-subject",
         "403 urn:problem:other-customer",
         "404 urn:problem:order-not-found",
         "409 urn:problem:order-settled",
@@ -131,7 +151,7 @@ describe('problems', () => {
   });
 
   it('are all explained', () => {
-    for (const { title, meaning } of Object.values(problems)) expect(Math.min(title.length, meaning.length)).toBeGreaterThan(10);
-    for (const { when } of Object.values(gatewayAnswers)) expect(when.length).toBeGreaterThan(10);
+    for (const { title, slug } of Object.values(problems)) expect(Math.min(title.length, problemMeanings[slug].length)).toBeGreaterThan(10);
+    for (const occasion of Object.values(gatewayOccasions)) expect(occasion.length).toBeGreaterThan(10);
   });
 });

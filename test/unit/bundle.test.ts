@@ -75,3 +75,22 @@ describe('a bundle’s source map', () => {
     expect(originalTrace(text, mapIn(bundle))).toBe(text);
   });
 });
+
+describe('the bundle of a function behind the API', () => {
+  const behindApi = ['place-order', 'query-orders', 'order-cancel', 'stock-admin', 'health'] as const;
+  let bundles: Record<(typeof behindApi)[number], string>;
+  beforeAll(() => {
+    const chosen = Object.fromEntries(behindApi.map((name) => [name, functions[name]])) as Pick<
+      typeof functions,
+      (typeof behindApi)[number]
+    >;
+    bundles = bundleFunctions(chosen, join(folder, 'behind-api'), bundling);
+  });
+
+  it.each(behindApi)('%s holds the operations of its own function, and no documentation', (name) => {
+    const contract = mapIn(bundles[name]).sources.filter((source) => /contract\/(api|answers)/.test(source));
+    const operations = behindApi.map((each) => `lambdas/contract/api/${each}.ts`);
+    expect(operations.filter((file) => contract.includes(file))).toEqual([`lambdas/contract/api/${name}.ts`]);
+    expect(contract.filter((file) => /documentation|contract\/(api|answers)\.ts/.test(file))).toEqual([]);
+  });
+});

@@ -1,8 +1,9 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
-import { operations } from '../../lambdas/contract/api.ts';
-import type { Callers, OperationDefinition } from '@outbox-saga/kit/http/contract';
-import { functions, type FunctionName } from '../../lambdas/contract/functions.ts';
+import { operations, type OperationName } from '../../lambdas/contract/api.ts';
+import type { Callers } from '@outbox-saga/kit/http/contract';
+import type { OperationDeclaration } from '@outbox-saga/kit/http/operations';
+import { functions } from '../../lambdas/contract/functions.ts';
 import { createHandler as health } from '../../lambdas/health/handler.ts';
 import { readEnvironment } from '@outbox-saga/kit/function/environment';
 import { injectedFaults } from '@outbox-saga/kit/function/faults';
@@ -23,14 +24,16 @@ const creators: Readonly<Record<string, (environment: never, connections: Connec
 };
 const proofs: readonly Callers['proof'][] = ['token', 'iam', 'none'];
 
+type Operation = (typeof operations)[OperationName];
+
 /** Asks a function as the gateway would after an authorizer said this of the caller. */
-async function ask({ route, function: name }: OperationDefinition, proof: Callers['proof'], authorizer: unknown) {
+async function ask({ route, function: name }: Operation, proof: Callers['proof'], authorizer: unknown) {
   const world = testWorld();
   const errors: Fields[] = [];
   const telemetry = { ...testTelemetry(), error: (_: string, fields: Fields) => void errors.push(fields) };
   let calls = 0;
   const database = { send: () => Promise.reject(new Error(`AWS was called ${++calls} times`)) };
-  const definition = functions[name as FunctionName];
+  const definition = functions[name];
   const variables = {
     STAGE: 'test',
     AUTHENTICATION: proof,
@@ -71,25 +74,22 @@ const callers: readonly (readonly [string, unknown])[] = [
   ['a token without a subject', tokenOf(undefined)],
 ];
 
-/** Who a route is for is the contract's to say: the handlers group their routes themselves. */
-function expectedRefusal({ access }: OperationDefinition, proof: Callers['proof'], who: string): string | undefined {
+/** What the contract says, and not how the handlers go about it. */
+function expectedRefusal({ access }: OperationDeclaration, proof: Callers['proof'], who: string): string | undefined {
   if (access === 'open' || proof === 'none') return undefined;
   if (access === 'operator' || proof === 'iam') return who === 'IAM' ? undefined : 'urn:problem:no-identity';
   return who === 'a customer’s token' ? undefined : 'urn:problem:unusable-subject';
 }
 
 describe.each(proofs)('where %s proves who asks', (proof) => {
-  it.each(Object.values<OperationDefinition>(operations))(
-    '$route refuses whoever it is not for, whatever let them in',
-    async (operation) => {
-      const found = await Promise.all(callers.map(async ([who, authorizer]) => [who, await ask(operation, proof, authorizer)] as const));
-      expect(Object.fromEntries(found.map(([who, { refused }]) => [who, refused]))).toEqual(
-        Object.fromEntries(callers.map(([who]) => [who, expectedRefusal(operation, proof, who)])),
-      );
-      for (const [, { refused, statusCode, calls }] of found)
-        if (refused !== undefined) expect({ statusCode, calls }).toEqual({ statusCode: 403, calls: 0 });
-    },
-  );
+  it.each(Object.values<Operation>(operations))('$route refuses whoever it is not for, whatever let them in', async (operation) => {
+    const found = await Promise.all(callers.map(async ([who, authorizer]) => [who, await ask(operation, proof, authorizer)] as const));
+    expect(Object.fromEntries(found.map(([who, { refused }]) => [who, refused]))).toEqual(
+      Object.fromEntries(callers.map(([who]) => [who, expectedRefusal(operation, proof, who)])),
+    );
+    for (const [, { refused, statusCode, calls }] of found)
+      if (refused !== undefined) expect({ statusCode, calls }).toEqual({ statusCode: 403, calls: 0 });
+  });
 });
 
 describe('a request that no authorizer has seen', () => {

@@ -9,7 +9,8 @@ import { assertReceives, decodeMessage, defineTopology, onlyListeners, typesFor 
 import { shardOf } from '@outbox-saga/kit/tables';
 import { functions } from '../../lambdas/contract/functions.ts';
 import { topology } from '../../lambdas/contract/routes.ts';
-import { durations, stageNames } from '../../lambdas/contract/stages.ts';
+import { stageNames } from '../../lambdas/contract/stage-names.ts';
+import { durations } from '../../lambdas/contract/stages.ts';
 import { readEnvironment } from '@outbox-saga/kit/function/environment';
 import { timeOfId } from '@outbox-saga/kit/outbox/relay';
 import { currentTraceparent } from '@outbox-saga/kit/telemetry/trace';

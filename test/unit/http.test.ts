@@ -4,7 +4,9 @@ import * as z from 'zod';
 import { PermanentError, TransientError } from '@outbox-saga/kit/errors';
 import { injectedFaults } from '@outbox-saga/kit/function/faults';
 import { duplicateKey } from '@outbox-saga/kit/http/json';
-import { createHttpHandler, Problem, readJson, type HttpHandler } from '@outbox-saga/kit/http/http';
+import { Problem } from '@outbox-saga/kit/http/problem';
+import { createHttpHandler } from '@outbox-saga/kit/http/http';
+import type { HttpRequest, HttpResponse, OperationDeclaration } from '@outbox-saga/kit/http/operations';
 import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
 import { etagOf, isKnown, orderAnswer, timelineAnswer } from '../../lambdas/query-orders/answers.ts';
 import { newRow } from '@outbox-saga/kit/outbox/rows';
@@ -12,7 +14,10 @@ import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders
 
 const world = testWorld();
 
-async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2> = {}, variables: Record<string, string> = {}) {
+type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
+const open = { route: 'POST /x', access: 'open', throttleShare: 1 } as const;
+
+async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2> = {}, operation: OperationDeclaration = open) {
   const telemetry = testTelemetry();
   const event = {
     routeKey: 'POST /x',
@@ -23,11 +28,12 @@ async function ask(handler: HttpHandler, changes: Partial<APIGatewayProxyEventV2
     ...changes,
   } as APIGatewayProxyEventV2;
   const answer = await createHttpHandler({
-    routes: { everyone: { 'POST /x': handler } },
+    operations: { x: operation },
+    handlers: { x: handler },
     callers: { proof: 'none' },
     telemetry,
     world,
-    faults: injectedFaults(world, variables),
+    faults: injectedFaults(world, {}),
   })(event, {} as Context);
   return { ...answer, json: JSON.parse(answer.body!) as unknown, line: telemetry.lines[0]! };
 }
@@ -69,7 +75,7 @@ describe('an HTTP handler', () => {
     [Object.assign(new Error('no'), { name: 'AccessDeniedException', $metadata: { httpStatusCode: 400 } }), 500, 'internal', undefined],
     [new PermanentError('invariant broken: x'), 500, 'internal', undefined],
     [new TypeError('a bug'), 500, 'internal', undefined],
-    [new Problem({ slug: 'teapot', status: 418, title: 'I am a teapot', meaning: '' }), 418, 'teapot', undefined],
+    [new Problem({ slug: 'teapot', status: 418, title: 'I am a teapot' }), 418, 'teapot', undefined],
   ])('turns %s into %d %s', async (error, status, slug, retryAfter) => {
     const answer = await ask(failing(error));
     expect(answer).toMatchObject({
@@ -94,11 +100,80 @@ describe('an HTTP handler', () => {
   });
 
   it('reads bodies in base 64, and without a content type', async () => {
-    const read: HttpHandler = (request) =>
-      Promise.resolve({ status: 200, body: readJson(request, z.object({ a: z.string() }), 100).value });
+    const read: HttpHandler = ({ body: value }) => Promise.resolve({ status: 200, body: value });
+    const operation = { ...open, body: { schema: z.object({ a: z.string() }), maxBytes: 100 } };
     const body = Buffer.from('{"a":"é"}').toString('base64');
-    expect(await ask(read, { body, isBase64Encoded: true })).toMatchObject({ statusCode: 200, json: { a: 'é' } });
-    expect(await ask(read, { body: 'x'.repeat(101) })).toMatchObject({ statusCode: 413 });
+    expect(await ask(read, { body, isBase64Encoded: true }, operation)).toMatchObject({ statusCode: 200, json: { a: 'é' } });
+    expect(await ask(read, { body: 'x'.repeat(101) }, operation)).toMatchObject({ statusCode: 413 });
+  });
+});
+
+describe('a request', () => {
+  const gone = { slug: 'gone', status: 410, title: 'It is gone', detail: 'path:id: names nothing' };
+  const operation = {
+    ...open,
+    path: z.object({ id: z.string().regex(/^[a-z]+$/, 'must be letters') }),
+    query: z.strictObject({ limit: z.string().transform(Number).optional() }),
+    body: { schema: z.strictObject({ n: z.int().default(7) }), maxBytes: 20 },
+    headers: z.object({ 'if-match': z.string().regex(/^"/, 'must be an ETag').optional(), 'x-key': z.string('is required') }),
+  } as const;
+  const good = {
+    pathParameters: { id: 'a' },
+    queryStringParameters: { limit: '5' },
+    headers: { 'x-key': ' k ', 'if-match': '"1"', 'x-other': 'o' },
+    body: '{}',
+  };
+  const parsed: HttpHandler = ({ path, query, headers, body, receivedBody, caller }) =>
+    Promise.resolve({ status: 200, body: { path, query, headers, body, receivedBody, caller } });
+  const errors = async (changes: object, declared: OperationDeclaration = operation) => {
+    const { statusCode, json } = await ask(parsed, { ...good, ...changes }, declared);
+    return [
+      statusCode,
+      ...((json as { errors?: { field: string; message: string }[] }).errors ?? []).map(({ field, message }) => `${field} ${message}`),
+    ];
+  };
+
+  it('comes to its handler parsed, with the body as it was received beside it', async () => {
+    expect((await ask(parsed, good, operation)).json).toEqual({
+      path: { id: 'a' },
+      query: { limit: 5 },
+      headers: { 'x-key': 'k', 'if-match': '"1"' },
+      body: { n: 7 },
+      receivedBody: {},
+      caller: {},
+    });
+  });
+
+  it('has only the parts that its operation declares', async () => {
+    expect((await ask(parsed, { ...good, body: 'no JSON' })).json).toEqual({ caller: {} });
+  });
+
+  it.each([
+    [{ pathParameters: { id: '7' } }, 'path:id must be letters'],
+    [{ queryStringParameters: { limit: '1', colour: 'red' } }, 'query:colour is not a known field'],
+    [{ headers: {} }, 'header:x-key is required'],
+    [{ body: '{"n":"7"}' }, expect.stringMatching(/^n /)],
+    [{ body: '' }, 'body is empty'],
+    [{ body: '[]' }, expect.stringMatching(/^body /)],
+  ])('%j is told what is wrong', async (changes, error) => {
+    expect(await errors(changes)).toEqual([400, error]);
+  });
+
+  it('is told every header that is wrong', async () => {
+    expect(await errors({ headers: { 'if-match': '7' } })).toEqual([400, 'header:if-match must be an ETag', 'header:x-key is required']);
+  });
+
+  it('is told of the part that its operation declares first', async () => {
+    const wrong = { headers: {}, body: 'x'.repeat(21) };
+    expect(await errors(wrong)).toEqual([413, 'body must be at most 20 bytes']);
+    const { body, ...others } = operation;
+    expect(await errors(wrong, { ...others, body })).toEqual([400, 'header:x-key is required']);
+  });
+
+  it('for a path that can name nothing is told what its operation says', async () => {
+    const { statusCode, json } = await ask(parsed, { ...good, pathParameters: { id: '7' } }, { ...operation, pathProblem: gone });
+    expect({ statusCode, json }).toMatchObject({ statusCode: 410, json: { type: 'urn:problem:gone', detail: 'path:id: names nothing' } });
+    expect(json).not.toHaveProperty('errors');
   });
 });
 

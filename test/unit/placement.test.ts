@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { messages } from '../../lambdas/contract/messages.ts';
 import { groupIdOf, limits, orderIdOf, orderIdPattern } from '../../lambdas/contract/order.ts';
-import { placementSchema } from '../../lambdas/contract/requests.ts';
+import { placementSchema } from '../../lambdas/contract/api/place-order.ts';
 import { mergeLines, payable, requestHash } from '../../lambdas/place-order/placement.ts';
 
 describe('merging lines', () => {

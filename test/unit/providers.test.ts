@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { assertOrderDurations } from '../../lambdas/contract/durations.ts';
-import { durations, stageNames } from '../../lambdas/contract/stages.ts';
+import { stageNames } from '../../lambdas/contract/stage-names.ts';
+import { durations } from '../../lambdas/contract/stages.ts';
 
 const contract = readFileSync(new URL('../../docs/providers.md', import.meta.url), 'utf8');
 
