@@ -86,7 +86,7 @@ function held() {
     signal = given;
     return promise;
   };
-  return { service, resolve, abandoned: () => vi.waitFor(() => expect(signal?.aborted).toBe(true), { timeout: 5000 }) };
+  return { service, resolve, abandoned: () => vi.waitFor(() => expect(signal?.aborted).toBe(true), { timeout: 60_000 }) };
 }
 
 describe('what a function in a thread asks of AWS', () => {
@@ -154,7 +154,7 @@ describe('what a function in a thread asks of AWS', () => {
     const service = held();
     dynamoDb.mockImplementation(service.service);
     const invocation = pool.invoke({ do: 'get' });
-    await vi.waitFor(() => expect(dynamoDb).toHaveBeenCalled(), { timeout: 5000 });
+    await vi.waitFor(() => expect(dynamoDb).toHaveBeenCalled(), { timeout: 60_000 });
     pool.stop();
     expect(await invocation).toMatchObject({ ok: false, errorType: 'Runtime.ExitError' });
     await service.abandoned();

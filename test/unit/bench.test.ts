@@ -9,7 +9,7 @@ import { releaseIn } from '../../bench/release.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-describe('what processes have used', { timeout: 60_000 }, () => {
+describe('what processes have used', () => {
   it('is read from /proc, whatever a process is called', () => {
     const text = '4242 (a) R 1 2 (b) S 17 4242 4242 0 -1 4194304 1 2 3 4 150 50 20 5 20 0 11 0 99 1000 256 18446744073709551615 1';
     expect(parseStat(text, 10, 4096)).toEqual({ pid: 4242, parent: 17, residentBytes: 256 * 4096, cpuMs: 2250 });

@@ -33,7 +33,7 @@ async function run(command: string, ...more: readonly string[]): Promise<Ended> 
   return { code, out, err };
 }
 
-describe.concurrent('every command of ours', { timeout: 60_000 }, () => {
+describe.concurrent('every command of ours', () => {
   it('is looked at', () => {
     expect(ours.length).toBeGreaterThanOrEqual(14);
   });

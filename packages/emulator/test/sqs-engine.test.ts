@@ -185,7 +185,7 @@ describe('a message move task', () => {
 });
 
 // Shorter than what waits would wait.
-describe('a receive', { timeout: 15_000 }, () => {
+describe('a receive', () => {
   it('has a choice of what is visible, and tells what it moves', () => {
     const { engine, create, send, receive, redrive } = inMemory();
     create('dead');

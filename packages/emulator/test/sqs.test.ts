@@ -25,7 +25,7 @@ describe.each(Object.entries(targets))('%s', (target, start) => {
 
   beforeAll(async () => {
     sqs = await start();
-  }, 60_000);
+  });
   afterAll(() => sqs?.stop());
   beforeEach(async () => {
     name = uniqueName('queue');
