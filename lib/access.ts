@@ -1,7 +1,7 @@
 /** Makes docs/access.md from synthesized templates: which function may do what, with which table and queue. */
 
 /** The resources of a template, as CloudFormation gets them. */
-// oxlint-disable-next-line typescript/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any -- each type of resource has another shape
 export type TemplateResources = Readonly<Record<string, { readonly Type: string; readonly Properties?: any }>>;
 
 /** A stack whose providers are sandboxes, and one with everything real; the document marks what only one of them has. */

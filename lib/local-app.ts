@@ -46,7 +46,7 @@ export const app: LocalApp = {
   name: 'Order Saga',
   root: projectRoot,
   synthModule: join('lib', 'local-synth.ts'),
-  synthInputs: ['lib', 'lambdas', 'packages'],
+  synthInputs: ['lib', 'lambdas', 'packages/kit/src', 'packages/constructs/src', 'packages/local/src'],
   stages: ['dev', 'test'],
   refusedStages: { prod: 'takes real money' },
   functions: Object.keys(functions),

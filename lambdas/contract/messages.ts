@@ -62,6 +62,8 @@ export const messages = {
 
 export type MessageType = keyof typeof messages;
 export type MessageData<Type extends MessageType> = DataOf<typeof messages, Type>;
+/** A message before it has an envelope. */
+export type NewMessage = { [Type in MessageType]: { readonly type: Type; readonly data: MessageData<Type> } }[MessageType];
 /** One message type, or a union of several, with its payload. */
 export type Message<Type extends MessageType = MessageType> = {
   [T in Type]: Envelope<T, MessageData<T>>;

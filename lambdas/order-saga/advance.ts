@@ -4,7 +4,8 @@ import type { topology } from '../contract/routes.ts';
 import type { Order } from '../contract/order.ts';
 import type { MakeMessage } from '@outbox-saga/kit/messages/message';
 import type { Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
-import { decide, evolve, type Cancel, type Reply, type Tick, type Transition } from './saga.ts';
+import { decide, evolve, type Cancel, type Tick, type Transition } from './saga.ts';
+import type { Reply } from './steps.ts';
 import { commitTransition, findOrder, type SagaStore } from './store.ts';
 
 export interface Saga {

@@ -1,10 +1,9 @@
 import { assertNever, PermanentError, TransientError } from '@outbox-saga/kit/errors';
 import { backoffCeilingSeconds } from '@outbox-saga/kit/messages/retry-policy';
 import type { ReminderPolicy } from '../contract/durations.ts';
+import type { NewMessage } from '../contract/messages.ts';
 import type { Order, OrderFailure, OrderStatus, OrderStep } from '../contract/order.ts';
-import { endings, failureOf, steps, type Ending, type NewMessage, type OpenStep, type Reply, type Step } from './steps.ts';
-
-export type { Reply };
+import { endings, failureOf, steps, type Ending, type OpenStep, type Reply, type Step } from './steps.ts';
 
 /** The customer calls the order off. */
 export interface Cancel {
@@ -110,16 +109,16 @@ function tick(order: Order, { now, policy, askedAt }: Tick): Decision {
 }
 
 function transition(order: Order, to: OpenStep | Ending, kept: Kept): Decision {
-  return { kind: 'transition', transition: { ...entered(order, to, kept), ...kept } };
+  return { kind: 'transition', transition: { ...entered({ ...order, ...kept }, to), ...kept } };
 }
 
-/** An order that enters a step, or ends. */
-function entered(order: Order, to: OpenStep | Ending, { failure }: Kept): Transition {
+/** What an order says that enters a step, or ends. */
+function entered(order: Order, to: OpenStep | Ending): Transition {
   switch (to) {
     case 'CONFIRMED':
       return { ...endings.CONFIRMED(order), step: 'SETTLED', status: 'CONFIRMED' };
     case 'FAILED':
-      return failed({ ...order, failure: failure ?? order.failure });
+      return failed(order);
     case 'COMPENSATED':
       return order.cancelled ? { ...endings.CANCELLED(order), step: 'SETTLED', status: 'CANCELLED' } : failed(order);
     default:

@@ -1,5 +1,5 @@
 import { invariant } from '@outbox-saga/kit/errors';
-import { orderPlaced, type MessageData, type MessageType } from '../contract/messages.ts';
+import { orderPlaced, type MessageData, type NewMessage } from '../contract/messages.ts';
 import type { Order, OrderFailure, OrderStep } from '../contract/order.ts';
 import type { MessagesTo } from '../contract/routes.ts';
 
@@ -11,9 +11,6 @@ export type OpenStep = Exclude<OrderStep, 'SETTLED'>;
 
 /** How an order ends. `COMPENSATED`: everything is undone; it has failed, or it is cancelled if its customer asked for that. */
 export type Ending = 'CONFIRMED' | 'FAILED' | 'COMPENSATED';
-
-/** A message before it has an envelope. */
-export type NewMessage = { [Type in MessageType]: { readonly type: Type; readonly data: MessageData<Type> } }[MessageType];
 
 /** What a reply does to an order that waits for it. */
 interface Turn<Type extends Reply['type']> {

@@ -1,4 +1,3 @@
-import type { messages } from '../contract/messages.ts';
 import type { ProviderService } from '../providers/provider-service.ts';
 
 /** What a payment gateway is asked for. The amount is in minor units. */
@@ -10,7 +9,7 @@ export interface Charge {
 }
 
 /** Capturing an order's money, and refunding all of it. */
-export const payment: ProviderService<typeof messages, Charge, 'PaymentRequested', 'RefundRequested'> = {
+export const payment: ProviderService<Charge, 'PaymentRequested', 'RefundRequested'> = {
   // VOIDED: refunded before it was ever requested.
   states: { doing: 'CAPTURING', done: 'CAPTURED', refused: 'DECLINED', undoing: 'REFUNDING', undone: 'REFUNDED', voided: 'VOIDED' },
   messages: { do: 'PaymentRequested', undo: 'RefundRequested' },

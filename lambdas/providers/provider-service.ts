@@ -1,5 +1,5 @@
 import type { Envelope } from '@outbox-saga/kit/messages/envelope';
-import type { DataOf, MessageDefinitions, Topology } from '@outbox-saga/kit/messages/topology';
+import type { Topology } from '@outbox-saga/kit/messages/topology';
 import type { MessageHandlers } from '@outbox-saga/kit/consumer/consume';
 import type { EffectState } from '@outbox-saga/kit/effects/effect';
 import type { EffectPort } from '@outbox-saga/kit/effects/effect-port';
@@ -7,7 +7,7 @@ import { performEffect, undoEffect, type EffectContext } from '@outbox-saga/kit/
 import { messageMaker, replyTo, type MakeMessage } from '@outbox-saga/kit/messages/message';
 import { secretReader, type ProviderOptions } from '@outbox-saga/kit/effects/provider';
 import type { OrderDurations } from '../contract/durations.ts';
-import type { MessageType } from '../contract/messages.ts';
+import type { MessageData, messages, MessageType, NewMessage } from '../contract/messages.ts';
 import { topology, type Consumer, type MessagesTo } from '../contract/routes.ts';
 import { sandboxLedger, type SandboxLedger } from './sandbox-ledger.ts';
 import {
@@ -19,56 +19,39 @@ import {
 } from '@outbox-saga/kit/function/wiring';
 import type { World } from '@outbox-saga/kit/function/world';
 
-type TypeOf<Definitions extends MessageDefinitions> = keyof Definitions & string;
-
-/** What a reply says: a type with its payload. */
-type Content<Definitions extends MessageDefinitions> = {
-  [Type in TypeOf<Definitions>]: { readonly type: Type; readonly data: DataOf<Definitions, Type> };
-}[TypeOf<Definitions>];
-
-type MessageOf<Definitions extends MessageDefinitions, Type extends TypeOf<Definitions>> = Envelope<Type, DataOf<Definitions, Type>>;
-
 /**
  * A service that has one effect done, and undone, at a provider: the messages that ask for it, what the provider is asked, and what is replied.
  * `Do` and `Undo` are the types of the two messages.
  */
-export interface ProviderService<
-  Definitions extends MessageDefinitions,
-  Request,
-  Do extends TypeOf<Definitions>,
-  Undo extends TypeOf<Definitions>,
-> {
+export interface ProviderService<Request, Do extends MessageType, Undo extends MessageType> {
   /** What the states are called in its table. */
   readonly states: Readonly<Record<EffectState, string>>;
   readonly messages: { readonly do: Do; readonly undo: Undo };
-  readonly requestOf: (message: MessageOf<Definitions, Do>) => Request;
+  readonly requestOf: (message: MessageOf<Do>) => Request;
   readonly replies: {
-    readonly done: (message: MessageOf<Definitions, Do>, reference: string) => Content<Definitions>;
-    readonly refused: (message: MessageOf<Definitions, Do>, reason: string) => Content<Definitions>;
+    readonly done: (message: MessageOf<Do>, reference: string) => NewMessage;
+    readonly refused: (message: MessageOf<Do>, reason: string) => NewMessage;
     /** @param undone whether there was something to undo */
-    readonly undone: (message: MessageOf<Definitions, Undo>, undone: boolean) => Content<Definitions>;
+    readonly undone: (message: MessageOf<Undo>, undone: boolean) => NewMessage;
   };
 }
 
+type MessageOf<Type extends MessageType> = Envelope<Type, MessageData<Type>>;
+
 /** Handles both messages. An effect's record lies under the id of the message's aggregate. */
-export function effectHandlers<
-  Definitions extends MessageDefinitions,
-  Request,
-  Do extends TypeOf<Definitions>,
-  Undo extends TypeOf<Definitions>,
->(
-  { requestOf, replies }: ProviderService<Definitions, Request, Do, Undo>,
+export function effectHandlers<Request, Do extends MessageType, Undo extends MessageType>(
+  { requestOf, replies }: ProviderService<Request, Do, Undo>,
   effects: EffectContext<Request>,
-  makeMessage: MakeMessage<Definitions>,
+  makeMessage: MakeMessage<typeof messages>,
 ) {
-  const reply = (message: Envelope, { type, data }: Content<Definitions>): Envelope => makeMessage(type, data, replyTo(message));
+  const reply = (message: Envelope, { type, data }: NewMessage): Envelope => makeMessage(type, data, replyTo(message));
   return {
-    do: (message: MessageOf<Definitions, Do>): Promise<string> =>
+    do: (message: MessageOf<Do>): Promise<string> =>
       performEffect(effects, message.aggregateId, requestOf(message), {
         done: (reference) => reply(message, replies.done(message, reference)),
         refused: (reason) => reply(message, replies.refused(message, reason)),
       }),
-    undo: (message: MessageOf<Definitions, Undo>): Promise<string> =>
+    undo: (message: MessageOf<Undo>): Promise<string> =>
       undoEffect(effects, message.aggregateId, (undone) => reply(message, replies.undone(message, undone))),
   };
 }
@@ -114,13 +97,9 @@ interface ServiceSettings<Name extends Consumer> {
   readonly keyName: string;
 }
 
-type Messages = (typeof topology)['messages'];
-
 /** A Lambda handler for the queue of such a service. */
 export function serveProvider<Name extends Consumer, Request, Do extends MessageType, Undo extends MessageType>(
-  service: ProviderService<Messages, Request, Do, Undo> &
-    ProviderAdapters<Request> &
-    Complete<Exclude<MessagesTo<Name>['type'], Do | Undo>>,
+  service: ProviderService<Request, Do, Undo> & ProviderAdapters<Request> & Complete<Exclude<MessagesTo<Name>['type'], Do | Undo>>,
   { consumer, durations, table, keyName }: ServiceSettings<Name>,
   environment: ProviderEnvironment,
   connections: QueueConnections,
@@ -136,7 +115,7 @@ export function serveProvider<Name extends Consumer, Request, Do extends Message
     providerKeySeconds: durations.providerKeySeconds,
     callSeconds: durations.consumerTimeoutSeconds,
   };
-  const handlers = effectHandlers<Messages, Request, Do, Undo>(service, effects, messageMaker(topology, connections.world));
+  const handlers = effectHandlers(service, effects, messageMaker(topology, connections.world));
   return consumeFrom(environment, connections, {
     consumer,
     topology,

@@ -1,4 +1,3 @@
-import type { messages } from '../contract/messages.ts';
 import type { ShipTo } from '../contract/order.ts';
 import type { ProviderService } from '../providers/provider-service.ts';
 
@@ -10,7 +9,7 @@ export interface Consignment {
 }
 
 /** Arranging an order's shipment, and calling it off. What is done is named by its tracking id. */
-export const shipment: ProviderService<typeof messages, Consignment, 'ShipmentRequested', 'ShipmentCancelRequested'> = {
+export const shipment: ProviderService<Consignment, 'ShipmentRequested', 'ShipmentCancelRequested'> = {
   // VOIDED: called off before it was ever requested.
   states: { doing: 'ARRANGING', done: 'ARRANGED', refused: 'REJECTED', undoing: 'CALLING_OFF', undone: 'CALLED_OFF', voided: 'VOIDED' },
   messages: { do: 'ShipmentRequested', undo: 'ShipmentCancelRequested' },

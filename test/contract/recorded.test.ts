@@ -14,7 +14,7 @@ import { notify } from '../../lambdas/notification/notify.ts';
 import { repair } from '../../lambdas/order-view/store.ts';
 import { advance, handleReply, type Saga } from '../../lambdas/order-saga/advance.ts';
 import { findOrder } from '../../lambdas/order-saga/store.ts';
-import type { Reply } from '../../lambdas/order-saga/saga.ts';
+import type { Reply } from '../../lambdas/order-saga/steps.ts';
 import { effectHandlers } from '../../lambdas/providers/provider-service.ts';
 import { payment } from '../../lambdas/payment/payment.ts';
 import { shipment } from '../../lambdas/shipping/shipment.ts';

@@ -1,10 +1,24 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UsageProblem } from '../../cli/arguments.ts';
 import { callService } from '@outbox-saga/emulator/call';
 
 const root = join(import.meta.dirname, '../..');
 const account = '000000000000';
+
+/**
+ * Of the emulator that the environment names; undefined when it names none.
+ *
+ * @throws UsageProblem when it is not on this machine: these commands deploy and destroy
+ */
+export function emulatorEndpoint(): string | undefined {
+  const endpoint = process.env['AWS_ENDPOINT_URL'] || undefined;
+  if (endpoint && !['localhost', '127.0.0.1', '[::1]'].includes(new URL(endpoint).hostname)) {
+    throw new UsageProblem(`AWS_ENDPOINT_URL=${endpoint}: this command deploys and destroys; it does so only on this machine`);
+  }
+  return endpoint;
+}
 
 /** A deployed stack, as the end-to-end suite wants to know of it. */
 export interface Deployed {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readArguments } from '../../cli/arguments.ts';
 import { deployWithAlarms } from './alarms.ts';
-import { Emulator } from './emulator.ts';
+import { emulatorEndpoint, Emulator } from './emulator.ts';
 
 const usage = `AWS_ENDPOINT_URL=http://localhost:4566 npm run test:deployed
 
@@ -16,9 +16,7 @@ const usage = `AWS_ENDPOINT_URL=http://localhost:4566 npm run test:deployed
   again; then stage dev with its alarms, as far as the emulator takes them. MiniStack is also held to the suite of our own engine.
   CONTRIBUTING.md tells how to start an emulator.
   --help`;
-readArguments({ usage, options: {} }, () => undefined);
-
-const endpoint = process.env['AWS_ENDPOINT_URL'];
+const endpoint = readArguments({ usage, options: {} }, emulatorEndpoint);
 
 if (!endpoint) {
   const line = '!'.repeat(78);
@@ -28,10 +26,6 @@ if (!endpoint) {
       `!! Nothing is proven about the deployed system by this run.\n${line}\n\n`,
   );
   process.exit(0);
-}
-if (!['localhost', '127.0.0.1', '[::1]'].includes(new URL(endpoint).hostname)) {
-  process.stderr.write(`AWS_ENDPOINT_URL=${endpoint}: this command bootstraps, deploys and destroys; it does so only on this machine\n`);
-  process.exit(1);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'order-saga-deployed-'));

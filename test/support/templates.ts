@@ -12,7 +12,7 @@ import { bundle } from '../../lib/local-bundle.ts';
 /** A resource as a template has it; its shape is what the tests are about. */
 export interface Resource {
   readonly Type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- each type of resource has another shape
   readonly Properties: any;
   readonly DependsOn?: readonly string[];
   readonly DeletionPolicy?: string;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { outcomeIdOf, type Order } from '../../lambdas/contract/order.ts';
 import { envelopeSchema } from '@outbox-saga/kit/messages/envelope';
-import { decide, evolve, outcomeOf, type Cancel, type Reply } from '../../lambdas/order-saga/saga.ts';
+import { decide, evolve, outcomeOf, type Cancel } from '../../lambdas/order-saga/saga.ts';
+import type { Reply } from '../../lambdas/order-saga/steps.ts';
 import { aMessage, anOrder } from '../support/builders.ts';
 
 const reserved = aMessage('StockReserved', {});

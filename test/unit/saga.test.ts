@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { MessageType } from '../../lambdas/contract/messages.ts';
 import { orderSteps, type Order } from '../../lambdas/contract/order.ts';
-import { decide, dueAt, evolve, type Cancel, type Reply } from '../../lambdas/order-saga/saga.ts';
+import { decide, dueAt, evolve, type Cancel } from '../../lambdas/order-saga/saga.ts';
+import type { Reply } from '../../lambdas/order-saga/steps.ts';
 import { aMessage, anOrder } from '../support/builders.ts';
 
 const money = { amount: 1000, currency: 'JPY' };

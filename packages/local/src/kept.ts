@@ -35,8 +35,6 @@ const filesBelow = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    // What packages are built into is no source.
-    .filter((file) => !/[\\/](dist|node_modules)[\\/]/.test(file.slice(folder.length)))
     .toSorted();
 
 /** Where what is being made lies until it is whole. */

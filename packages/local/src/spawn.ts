@@ -43,7 +43,7 @@ export interface SpawnedRuntime {
 /** This package's command: beside the sources, or inside what was packed. */
 const command = ['../bin', 'bin']
   .map((folder) => join(import.meta.dirname, folder, 'outbox-saga-local.mjs'))
-  .find((file) => existsSync(file));
+  .find((file) => existsSync(file))!;
 
 const endsWithParent = join(import.meta.dirname, `ends-with-parent${extname(import.meta.filename)}`);
 
@@ -61,7 +61,7 @@ export function spawnRuntime({
   stopsWithStdin = true,
 }: SpawnOptions): SpawnedRuntime {
   const startedAt = performance.now();
-  const program = [...(file.endsWith('.ts') && command ? [command, file] : [join(root, file)]), '--data-dir', dataDir, ...args];
+  const program = [...(file.endsWith('.ts') ? [command, file] : [join(root, file)]), '--data-dir', dataDir, ...args];
   const child = spawn(node, stopsWithStdin ? [...program, '--stop-with-stdin'] : ['--import', endsWithParent, ...program], {
     cwd: root,
     detached: true,

@@ -79,20 +79,18 @@ export function conditionFailed(error: unknown): error is ConditionalCheckFailed
 }
 
 /** Puts an item under a condition, without a message: it costs half of a transaction. @returns false when the condition does not hold: nothing was changed */
-export async function tryPut(database: Database, input: PutCommandInput): Promise<boolean> {
-  try {
-    await database.send(new PutCommand(input));
-    return true;
-  } catch (error) {
-    if (conditionFailed(error)) return false;
-    throw error;
-  }
+export function tryPut(database: Database, input: PutCommandInput): Promise<boolean> {
+  return unlessRefused(database.send(new PutCommand(input)));
 }
 
-/** A plain conditional update, without a message: it costs half of a transaction. @returns false when its condition does not hold: nothing was changed */
-export async function tryUpdate(database: Database, input: UpdateCommandInput): Promise<boolean> {
+/** As `tryPut`, for an update. */
+export function tryUpdate(database: Database, input: UpdateCommandInput): Promise<boolean> {
+  return unlessRefused(database.send(new UpdateCommand(input)));
+}
+
+async function unlessRefused(write: Promise<unknown>): Promise<boolean> {
   try {
-    await database.send(new UpdateCommand(input));
+    await write;
     return true;
   } catch (error) {
     if (conditionFailed(error)) return false;

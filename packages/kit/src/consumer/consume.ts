@@ -57,9 +57,8 @@ export interface ConsumerOptions<T extends Topology = Topology, Consumer extends
 export function createConsumer<T extends Topology, Consumer extends string>(
   given: ConsumerOptions<T, Consumer>,
 ): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
-  // From here on a message's type is known at run time only.
-  const options = given as unknown as RunningConsumer;
-  const missing = typesFor(options.topology, options.consumer).filter((type) => !handlerOf(options, type));
+  const options = { ...given, handlers: byType(given) };
+  const missing = typesFor(options.topology, options.consumer).filter((type) => !options.handlers.get(type));
   if (missing.length > 0) throw new Error(`consumer ${options.consumer} has no handler for ${missing.join(', ')}`);
   if (options.topology.consumers[options.consumer]?.idempotent !== (options.runOnce !== undefined)) {
     throw new Error(`consumer ${options.consumer}: its policy and its idempotency wrapper disagree`);
@@ -74,12 +73,13 @@ export function createConsumer<T extends Topology, Consumer extends string>(
     });
 }
 
-type RunningConsumer = Omit<ConsumerOptions, 'handlers'> & { readonly handlers: MessageHandler | Readonly<Record<string, MessageHandler>> };
+/** A message's type is known at run time only. */
+type RunningConsumer = Omit<ConsumerOptions, 'handlers'> & { readonly handlers: ReadonlyMap<string, MessageHandler> };
 
-/** The handler of a type; undefined when this code does not consume it. */
-function handlerOf({ handlers, topology, consumer }: RunningConsumer, type: string): MessageHandler | undefined {
-  if (typeof handlers !== 'function') return Object.hasOwn(handlers, type) ? handlers[type] : undefined;
-  return typesFor(topology, consumer).includes(type) ? handlers : undefined;
+/** The handler of each type that this code consumes. */
+function byType<T extends Topology, Consumer extends string>({ handlers, topology, consumer }: Subscription<T, Consumer>) {
+  const all = typeof handlers === 'function' ? typesFor(topology, consumer).map((type) => [type, handlers]) : Object.entries(handlers);
+  return new Map(all as [string, MessageHandler][]);
 }
 
 /** @returns the failure that keeps the record in its queue; undefined when SQS may delete it */
@@ -102,7 +102,7 @@ async function consumeRecord(options: RunningConsumer, record: SQSRecord, contex
 }
 
 async function handleMessage(options: RunningConsumer, message: Envelope, delivery: Delivery, context: Context): Promise<string> {
-  const handler = handlerOf(options, message.type);
+  const handler = options.handlers.get(message.type);
   // As an unknown type: routes may be ahead of this code while a deployment is under way.
   if (!handler) throw new TransientError('newer', `${options.consumer} does not consume ${message.type}`);
   if (!options.runOnce) return handler(message, delivery);

@@ -1,7 +1,7 @@
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../messages/envelope.ts';
 import { assertNever, PermanentError } from '../errors.ts';
-import { conditionFailed, tryUpdate } from '../aws/clients.ts';
+import { tryPut, tryUpdate } from '../aws/clients.ts';
 import { tryCommit, type CommitContext } from '../outbox/commit.ts';
 import { voidedReason, type EffectEvent, type EffectRecord, type EffectState, type EffectTerms } from './effect.ts';
 
@@ -70,7 +70,7 @@ export async function saveEffect<Request>(
 ): Promise<boolean> {
   switch (change.event.type) {
     case 'Begun':
-      return insert(store, newItem(store, id, change.after));
+      return tryPut(store.database, newItem(store, id, change.after));
     case 'Voided':
       return tryCommit(store, { effect: { Put: newItem(store, id, change.after) } }, messages);
     case 'Renewed':
@@ -93,16 +93,6 @@ function newItem<Request>({ table, keyName, names }: EffectStore, id: string, re
     ConditionExpression: 'attribute_not_exists(#key)',
     ExpressionAttributeNames: { '#key': keyName },
   };
-}
-
-async function insert({ database }: EffectStore, item: ReturnType<typeof newItem>): Promise<boolean> {
-  try {
-    await database.send(new PutCommand(item));
-    return true;
-  } catch (error) {
-    if (conditionFailed(error)) return false;
-    throw error;
-  }
 }
 
 /** Gives an intent its new time, if it is that very intent still. */

@@ -28,6 +28,7 @@ export function startWithQueues<Definition extends FunctionDefinition, Handler>(
   definition: Definition,
   createHandler: (environment: EnvironmentOf<Definition>, connections: QueueConnections) => Handler,
 ): Handler {
-  const environment = readEnvironment(name, definition) as EnvironmentOf<Definition>;
-  return createHandler(environment, { ...connect(name, environment), queues: connectQueues() });
+  return start<Definition, Handler>(name, definition, (environment, connections) =>
+    createHandler(environment, { ...connections, queues: connectQueues() }),
+  );
 }

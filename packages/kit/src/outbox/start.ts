@@ -1,3 +1,4 @@
+import type * as z from 'zod';
 import type { FunctionDefinition } from '../function/definition.ts';
 import { startWithQueues } from '../function/start.ts';
 import type { Durations } from '../messages/durations.ts';
@@ -11,6 +12,11 @@ interface Published {
   readonly durations: Readonly<Record<string, Durations>>;
 }
 
+/** A function whose environment has what publishing needs. */
+type PublishingFunction = FunctionDefinition<
+  z.ZodObject<{ readonly [Name in keyof PublishingEnvironment]: z.ZodType<PublishingEnvironment[Name]> }>
+>;
+
 const publishing = ({ topology, durations }: Published, stage: string) => ({ topology, durations: durations[stage]! });
 
 /**
@@ -19,13 +25,13 @@ const publishing = ({ topology, durations }: Published, stage: string) => ({ top
  * @example
  * export const handler = startPublisher(functions['outbox-publisher'], { topology, durations });
  */
-export const startPublisher = (definition: FunctionDefinition, published: Published) =>
+export const startPublisher = (definition: PublishingFunction, published: Published) =>
   startWithQueues('outbox-publisher', definition, (environment, connections) =>
-    createPublisher(environment as unknown as PublishingEnvironment, connections, publishing(published, environment.STAGE)),
+    createPublisher(environment, connections, publishing(published, environment.STAGE)),
   );
 
 /** What the relay's entry exports. Pass a gauge to `createRelay` instead where more is to be reported once a minute. */
-export const startRelay = (definition: FunctionDefinition, published: Published) =>
+export const startRelay = (definition: PublishingFunction, published: Published) =>
   startWithQueues('outbox-relay', definition, (environment, connections) =>
-    createRelay(environment as unknown as PublishingEnvironment, connections, publishing(published, environment.STAGE)),
+    createRelay(environment, connections, publishing(published, environment.STAGE)),
   );
