@@ -10,7 +10,7 @@ const listener: ConsumerPolicy = { ...saga, role: 'listener', idempotent: false 
 
 /**
  * Who gets what. Queues, dead-letter queues, event sources, alarms, the publisher and the consumers derive from it:
- * to add a step, add its messages and routes here, its function in functions.ts, and write its room.
+ * CONTRIBUTING.md tells how a step is added.
  *
  * Every message that changes an order's version also goes to order-view, so that its sequence is gapless there.
  */

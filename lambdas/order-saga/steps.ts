@@ -99,15 +99,26 @@ type NamesOf<Direction extends Step['direction']> = {
 }[OpenStep];
 type Compensation<Name extends OpenStep> = Table[Name] extends { readonly compensation: infer By } ? By : never;
 type Uncompensating = Exclude<Compensation<NamesOf<'forward'>>, NamesOf<'compensating'>>;
+type Unseen = Exclude<ReturnType<Table[OpenStep]['request']>['type'], MessagesTo<'order-view'>['type']>;
+/** The replies by which a forward step turns round, or fails, and that do not say why. */
+type Unexplained = {
+  [Name in NamesOf<'forward'>]: {
+    [Type in keyof Table[Name]['replies']]: Table[Name]['replies'][Type] extends
+      | { readonly to: NamesOf<'forward'> | 'CONFIRMED' }
+      | { readonly failure: unknown }
+      ? never
+      : Type;
+  }[keyof Table[Name]['replies']];
+}[NamesOf<'forward'>];
 
-/**
- * What the type of an entry cannot say. Neither compiles: a reply that the routes send to the saga and no step awaits; and a compensation that does not compensate.
- */
-type Complete = [Unawaited] extends [never]
-  ? [Uncompensating] extends [never]
-    ? Table
-    : { readonly 'does not compensate': Uncompensating }
-  : { readonly 'no step awaits': Unawaited };
+/** What the type of an entry cannot say. A table that breaks one of these rules does not compile, and the error names what breaks it. */
+type Complete = Holds<'no step awaits', Unawaited> &
+  Holds<'does not compensate', Uncompensating> &
+  Holds<'order-view does not get', Unseen> &
+  Holds<'fails without a reason', Unexplained> &
+  Table;
+
+type Holds<Fault extends string, Names extends string> = [Names] extends [never] ? unknown : { readonly [Name in Fault]: Names };
 
 /**
  * The saga's steps, whole: what each asks, which answers it waits for, where they lead, and how it is undone. Deadlines, cancellation and the

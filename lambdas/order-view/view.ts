@@ -14,7 +14,7 @@ export interface ViewChange {
 export function changeOf(message: MessagesTo<'order-view'>): ViewChange {
   const { sequence, aggregateId: orderId } = message;
   invariant(sequence !== undefined, `${message.type} carries a sequence`);
-  const { customerId, placedAt } = message.data;
+  const { customerId, placedAt }: Pick<Order, 'customerId' | 'placedAt'> = message.data;
   const status = statusAfter(message.type);
   const opening = message.type === 'OrderPlaced' ? openingOf({ orderId, ...message.data }) : {};
   return {
