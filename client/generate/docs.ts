@@ -53,10 +53,10 @@ export const apiParts: Parts = {
  *
  * @throws Error when the page has not exactly the marks of every part
  */
-export function withParts(page: string, parts: Parts): string {
+export function withParts(page: string, parts: Parts, command = 'npm run client'): string {
   let text = page;
   for (const [name, make] of Object.entries(parts)) {
-    const [start, end] = [`<!-- generated: ${name} (npm run client) -->`, `<!-- end of ${name} -->`];
+    const [start, end] = [`<!-- generated: ${name} (${command}) -->`, `<!-- end of ${name} -->`];
     const [from, to] = [text.indexOf(start), text.indexOf(end)];
     if (from < 0 || to < from) throw new Error(`the page lacks ${start} … ${end}`);
     text = `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;

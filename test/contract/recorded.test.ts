@@ -55,17 +55,24 @@ it('this version has a record of its own', () => {
   expect(releases.map(([version]) => version)).toContain(present);
 });
 
+it('each record holds every message type of the one before', () => {
+  const types = releases.map(([, { outbox }]) => Object.keys(outbox));
+  expect(types[0]).toEqual(expect.arrayContaining(['OrderPlaced', 'PaymentRequested', 'ShipmentArranged', 'OrderCancelled']));
+  for (const [i, earlier] of types.slice(0, -1).entries()) expect(types[i + 1]).toEqual(expect.arrayContaining(earlier));
+});
+
 describe.each(releases)('what version %s wrote', (_version, recorded) => {
   const message = <Type extends MessageType>(type: Type, aggregateId?: string): Message<Type> => {
     const read = decodeMessage(topology, recorded.outbox[type]!['body'] as string) as Message<Type>;
     return { ...read, ...(aggregateId === undefined ? {} : { aggregateId }), messageId: world.newId() };
   };
-  const replies = typesFor(topology, 'order-saga') as MessageType[];
+  /** Those that this version sent: a later one may have more. */
+  const replies = (typesFor(topology, 'order-saga') as MessageType[]).filter((type) => Object.hasOwn(recorded.outbox, type));
   const said = async (): Promise<string[]> => (await tables.all('outbox')).map(({ body }) => (JSON.parse(body as string) as Envelope).type);
   beforeEach(() => tables.clear('outbox'));
 
-  it('holds every message type, and each is read', () => {
-    expect(Object.keys(recorded.outbox).toSorted()).toEqual(expect.arrayContaining(replies));
+  it('holds messages, and each is read', () => {
+    expect(replies.length).toBeGreaterThan(5);
     for (const type of Object.keys(recorded.outbox)) expect(message(type as MessageType).type).toBe(type);
   });
 

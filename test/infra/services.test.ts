@@ -37,7 +37,7 @@ describe('a service that is left out', () => {
     const { messaging, orders } = half();
     const made = new Set(['order-saga', 'inventory']);
     const missing = Object.keys(topology.consumers).filter((name) => !made.has(name));
-    expect(missing).toHaveLength(4);
+    expect(missing).toEqual(expect.arrayContaining(['payment', 'shipping', 'notification', 'order-view']));
     expect(named('consumer', () => messaging.publish(orders))).toEqual(missing.toSorted());
   });
 
@@ -45,7 +45,7 @@ describe('a service that is left out', () => {
     const { stack } = half();
     const made = new Set(['place-order', 'order-saga', 'order-cancel', 'inventory', 'stock-admin']);
     const missing = Object.keys(functions).filter((name) => !made.has(name));
-    expect(missing).toHaveLength(9);
+    expect(missing).toEqual(expect.arrayContaining(['query-orders', 'health', 'outbox-relay']));
     expect(named('function', () => App.of(stack)!.synth())).toEqual(missing.toSorted());
   });
 });

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { functions } from '../../lambdas/contract/functions.ts';
+import { topology } from '../../lambdas/contract/routes.ts';
+import { tables } from '../../lambdas/contract/tables.ts';
 import { stageNames } from '../../lambdas/contract/stage-names.ts';
 import { logicalId, templates, type Resource } from '../support/templates.ts';
 
 const { ofType, functionNamed, resourcesOf } = templates();
+const consumers = Object.keys(topology.consumers).length;
 
 describe('a scheduled function', () => {
   it('is not tried again, nor kept waiting beyond its next tick: ticks do not pile up', () => {
@@ -56,7 +59,8 @@ describe('dependencies', () => {
       expect({ id, waits: DependsOn }).toEqual({ id, waits: expect.arrayContaining([policyOf(logicalId(Properties.Role))]) });
     }
     const sources = ofType('AWS::Lambda::EventSourceMapping');
-    expect(sources.length).toBe(7);
+    // One for each queue, and the stream's.
+    expect(sources.length).toBe(consumers + 1);
     for (const [id, { Properties, DependsOn }] of sources) {
       const target = resourcesOf('dev')[logicalId(Properties.FunctionName)]!;
       expect({ id, waits: DependsOn }).toEqual({ id, waits: expect.arrayContaining([policyOf(logicalId(target.Properties.Role))]) });
@@ -68,11 +72,14 @@ describe('what holds data', () => {
   it.each(stageNames)('outlives the stack and a changed logical id on prod, and goes with them elsewhere: %s', (stage) => {
     const policy = stage === 'prod' ? 'Retain' : 'Delete';
     for (const [type, count] of [
-      ['AWS::DynamoDB::Table', stage === 'prod' ? 8 : 9],
-      ['AWS::SQS::Queue', 13],
+      // The sandboxes' ledger is not on prod.
+      ['AWS::DynamoDB::Table', Object.keys(tables).length - (stage === 'prod' ? 1 : 0)],
+      // Each has one for dead letters; where the stream puts what it gives up is one more.
+      ['AWS::SQS::Queue', 2 * consumers + 1],
       // A queue that is kept still refuses calls without TLS.
-      ['AWS::SQS::QueuePolicy', 13],
-      ['AWS::Logs::LogGroup', 15],
+      ['AWS::SQS::QueuePolicy', 2 * consumers + 1],
+      // The last one is the API's.
+      ['AWS::Logs::LogGroup', Object.keys(functions).length + 1],
     ] as const) {
       const all = ofType(type, stage);
       expect({ type, count: all.length }).toEqual({ type, count });

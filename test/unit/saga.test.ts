@@ -202,7 +202,7 @@ describe('the saga', () => {
 });
 
 describe('an order in a step that this code does not know', () => {
-  const order = anOrder({ step: 'CHECKING_FRAUD' as never });
+  const order = anOrder({ step: 'WRAPPING_GIFT' as never });
   const policy = { baseSeconds: 1, factor: 1, capSeconds: 1, maxReminders: 1 };
   it.each([
     ['a reply', captured],
@@ -210,7 +210,7 @@ describe('an order in a step that this code does not know', () => {
     ['its deadline', { type: 'Tick' as const, now: order.updatedAt + 60_000, policy, askedAt: order.updatedAt }],
   ])('lets %s wait for the code that knows it', (_what, input) => {
     expect(() => decide(order, input)).toThrow(
-      expect.objectContaining({ reason: 'newer', message: 'the order is in step CHECKING_FRAUD, which this code does not know' }),
+      expect.objectContaining({ reason: 'newer', message: 'the order is in step WRAPPING_GIFT, which this code does not know' }),
     );
   });
 });
