@@ -111,14 +111,17 @@ type Unexplained = {
   }[keyof Table[Name]['replies']];
 }[NamesOf<'forward'>];
 
-/** What the type of an entry cannot say. A table that breaks one of these rules does not compile, and the error names what breaks it. */
-type Complete = Holds<'no step awaits', Unawaited> &
-  Holds<'does not compensate', Uncompensating> &
-  Holds<'order-view does not get', Unseen> &
-  Holds<'fails without a reason', Unexplained> &
-  Table;
+/** What the type of an entry cannot say: by each rule, what breaks it. */
+interface Faults {
+  readonly 'no step awaits': Unawaited;
+  readonly 'does not compensate': Uncompensating;
+  readonly 'order-view does not get': Unseen;
+  readonly 'fails without a reason': Unexplained;
+}
+type Broken = { readonly [Rule in keyof Faults as [Faults[Rule]] extends [never] ? never : Rule]: Faults[Rule] };
 
-type Holds<Fault extends string, Names extends string> = [Names] extends [never] ? unknown : { readonly [Name in Fault]: Names };
+/** A table that breaks a rule does not compile, and the error names what breaks it. */
+type Complete = [keyof Broken] extends [never] ? Table : Broken;
 
 /**
  * The saga's steps, whole: what each asks, which answers it waits for, where they lead, and how it is undone. Deadlines, cancellation and the
