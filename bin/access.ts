@@ -2,8 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../cli/arguments.ts';
+import { withParts } from '../cli/generated-parts.ts';
 import { accessContexts, accessDocument, type TemplateResources } from '../lib/access.ts';
-import { withParts } from '../client/generate/docs.ts';
 import { idleMonth } from '../lib/idle-month.ts';
 import { projectRoot } from '../lib/project.ts';
 

@@ -2,6 +2,7 @@ import { documentation, gatewayOccasions, problemMeanings } from '../../lambdas/
 import { operations, problemsOf, type OperationName } from '../../lambdas/contract/api.ts';
 import { gatewayAnswers, problemType, type Access } from '@outbox-saga/kit/http/contract';
 import { problems } from '../../lambdas/contract/problems.ts';
+import type { Parts } from '../../cli/generated-parts.ts';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows]
@@ -11,8 +12,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const callers = (access: Access): string =>
   access === 'open' ? 'everyone' : access === 'operator' ? 'IAM' : `\`${access.scope}\`, or IAM`;
-
-type Parts = Readonly<Record<string, () => string>>;
 
 /** Name → the tables that docs/api.md shows between its marks. */
 export const apiParts: Parts = {
@@ -47,19 +46,3 @@ export const apiParts: Parts = {
       ]),
     ),
 };
-
-/**
- * A page with its generated parts made anew.
- *
- * @throws Error when the page has not exactly the marks of every part
- */
-export function withParts(page: string, parts: Parts, command = 'npm run client'): string {
-  let text = page;
-  for (const [name, make] of Object.entries(parts)) {
-    const [start, end] = [`<!-- generated: ${name} (${command}) -->`, `<!-- end of ${name} -->`];
-    const [from, to] = [text.indexOf(start), text.indexOf(end)];
-    if (from < 0 || to < from) throw new Error(`the page lacks ${start} … ${end}`);
-    text = `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
-  }
-  return text;
-}

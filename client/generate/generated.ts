@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clientSource } from './client.ts';
-import { apiParts, withParts } from './docs.ts';
+import { withParts } from '../../cli/generated-parts.ts';
+import { apiParts } from './docs.ts';
 import { openApiDocument } from './openapi.ts';
 import { stateDiagram } from './states.ts';
 
@@ -13,7 +14,7 @@ export function generated(root: string): Record<string, string> {
   return {
     'lambdas/contract/openapi.json': `${JSON.stringify(document, null, 2)}\n`,
     'client/order-saga.ts': clientSource(document),
-    'docs/api.md': withParts(read('docs/api.md'), apiParts),
-    'docs/architecture.md': withParts(read('docs/architecture.md'), { states: stateDiagram }),
+    'docs/api.md': withParts(read('docs/api.md'), apiParts, 'npm run client'),
+    'docs/architecture.md': withParts(read('docs/architecture.md'), { states: stateDiagram }, 'npm run client'),
   };
 }

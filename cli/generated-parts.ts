@@ -1,0 +1,19 @@
+/** What a page shows between its marks: name of the part → what makes its text. */
+export type Parts = Readonly<Record<string, () => string>>;
+
+/**
+ * A page with its generated parts made anew.
+ *
+ * @param command that makes them; the marks name it
+ * @throws Error when the page has not exactly the marks of every part
+ */
+export function withParts(page: string, parts: Parts, command: string): string {
+  let text = page;
+  for (const [name, make] of Object.entries(parts)) {
+    const [start, end] = [`<!-- generated: ${name} (${command}) -->`, `<!-- end of ${name} -->`];
+    const [from, to] = [text.indexOf(start), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`the page lacks ${start} … ${end}`);
+    text = `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
+  }
+  return text;
+}
