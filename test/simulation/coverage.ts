@@ -1,4 +1,5 @@
 import { orderSteps, type Order, type OrderStep } from '../../lambdas/contract/order.ts';
+import type { Reply } from '../../lambdas/order-saga/steps.ts';
 import type { Environment, Site } from './cloud.ts';
 import { faultKinds, type Fault } from './faults.ts';
 
@@ -41,7 +42,7 @@ export const awaitedAt: Readonly<Record<string, OrderStep>> = {
   ShipmentCancelled: 'CALLING_OFF_SHIPMENT',
   PaymentRefunded: 'REFUNDING_PAYMENT',
   StockReleased: 'RELEASING_STOCK',
-};
+} satisfies Record<Reply['type'], OrderStep>;
 
 /** Pairs that an order's history rules out although the step is late enough, each with why. */
 const impossible: ReadonlySet<string> = new Set([
