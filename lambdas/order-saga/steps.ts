@@ -1,7 +1,7 @@
 import { invariant } from '@outbox-saga/kit/errors';
 import { orderPlaced, type MessageData, type NewMessage } from '../contract/messages.ts';
 import type { Order, OrderFailure, OrderStep } from '../contract/order.ts';
-import type { MessagesTo } from '../contract/routes.ts';
+import type { MessagesTo, topology } from '../contract/routes.ts';
 
 /** What answers a question of the saga: every message that the routes send to it. */
 export type Reply = MessagesTo<'order-saga'>;
@@ -99,7 +99,13 @@ type NamesOf<Direction extends Step['direction']> = {
 }[OpenStep];
 type Compensation<Name extends OpenStep> = Table[Name] extends { readonly compensation: infer By } ? By : never;
 type Uncompensating = Exclude<Compensation<NamesOf<'forward'>>, NamesOf<'compensating'>>;
-type Unseen = Exclude<ReturnType<Table[OpenStep]['request']>['type'], MessagesTo<'order-view'>['type']>;
+type Request<Name extends OpenStep> = ReturnType<Table[Name]['request']>['type'];
+type Unasked = {
+  [Name in OpenStep]: [Exclude<(typeof topology)['routes'][Request<Name>]['consumers'][number], 'order-view'>] extends [never]
+    ? Request<Name>
+    : never;
+}[OpenStep];
+type Unseen = Exclude<Request<OpenStep>, MessagesTo<'order-view'>['type']>;
 /** The replies by which a forward step turns round, or fails, and that do not say why. */
 type Unexplained = {
   [Name in NamesOf<'forward'>]: {
@@ -115,6 +121,7 @@ type Unexplained = {
 interface Faults {
   readonly 'no step awaits': Unawaited;
   readonly 'does not compensate': Uncompensating;
+  readonly 'nobody answers': Unasked;
   readonly 'order-view does not get': Unseen;
   readonly 'fails without a reason': Unexplained;
 }
