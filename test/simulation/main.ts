@@ -157,26 +157,45 @@ function save(name: string, lines: readonly string[]): void {
   writeFileSync(join(results, name), `${lines.join('\n')}\n`);
 }
 
-async function findOut(names: readonly string[]): Promise<boolean> {
-  const rows: string[] = [];
-  const recorded = values.recorded ? (JSON.parse(readFileSync(join(results, 'sabotages.json'), 'utf8')) as Record<string, number>) : {};
-  const seeds: Record<string, number> = {};
-  const job = (name: string): Job[] =>
-    values.recorded ? [{ from: recorded[name] ?? 1, count: 1, without, sabotage: name }] : jobsOf(from, runs, name);
+/** The first seed that finds a sabotage out, and what it finds. */
+type Found = Summary['failed'][number];
+
+/** Tries the seed on record for each sabotage. */
+async function tryRecorded(names: readonly string[]): Promise<ReadonlyMap<string, Found>> {
+  const recorded = JSON.parse(readFileSync(join(results, 'sabotages.json'), 'utf8')) as Record<string, number>;
+  const found = new Map<string, Found>();
+  const jobs = names.map((sabotage): Job => ({ from: recorded[sabotage] ?? 1, count: 1, without, sabotage }));
+  await runJobs(jobs, ({ job, failed }) => {
+    if (failed[0]) found.set(job.sabotage!, failed[0]);
+    return true;
+  });
+  return found;
+}
+
+/** Tries seed after seed for each sabotage, until one finds it out. */
+async function search(names: readonly string[]): Promise<ReadonlyMap<string, Found>> {
+  const found = new Map<string, Found>();
   for (const name of names) {
-    let first: Summary['failed'][number] | undefined;
-    await runJobs(job(name), ({ failed }) => {
-      if (failed[0] && (!first || failed[0].seed < first.seed)) first = failed[0];
-      return !first;
+    await runJobs(jobsOf(from, runs, name), ({ failed }) => {
+      const first = found.get(name);
+      if (failed[0] && (!first || failed[0].seed < first.seed)) found.set(name, failed[0]);
+      return !found.has(name);
     });
-    if (first) seeds[name] = first.seed;
+    process.stderr.write(`${name}: ${found.has(name) ? 'found out' : 'NOT FOUND'}\n`);
+  }
+  return found;
+}
+
+async function findOut(names: readonly string[]): Promise<boolean> {
+  const firsts = await (values.recorded ? tryRecorded(names) : search(names));
+  const rows = names.map((name) => {
+    const first = firsts.get(name);
     const { what } = sabotages.find((sabotage) => sabotage.name === name)!;
     const tried = first && !values.recorded ? first.seed - from + 1 : '';
-    const row = `| ${name} | ${what} | ${first ? `${tried} | ${first.seed} | ${first.violations[0]}` : 'NOT FOUND | |'} |`;
-    console.log(row);
-    rows.push(row);
-  }
-  const found = Object.keys(seeds).length;
+    return `| ${name} | ${what} | ${first ? `${tried} | ${first.seed} | ${first.violations[0]}` : 'NOT FOUND | |'} |`;
+  });
+  console.log(rows.join('\n'));
+  const found = firsts.size;
   console.log(`${found} of ${names.length} sabotages were found out`);
   if (values.save) {
     const title = '| sabotage | what the product does wrong | seeds until found | seed | first violation |';
@@ -189,6 +208,7 @@ async function findOut(names: readonly string[]): Promise<boolean> {
       '|---|---|---:|---:|---|',
       ...rows,
     ]);
+    const seeds = Object.fromEntries(names.flatMap((name) => (firsts.has(name) ? [[name, firsts.get(name)!.seed]] : [])));
     save('sabotages.json', [JSON.stringify(seeds, undefined, 2)]);
   }
   return found === names.length;
