@@ -13,7 +13,10 @@ export function withParts(page: string, parts: Parts, command: string): string {
     const [start, end] = [`<!-- generated: ${name} (${command}) -->`, `<!-- end of ${name} -->`];
     const [from, to] = [text.indexOf(start), text.indexOf(end)];
     if (from < 0 || to < from) throw new Error(`the page lacks ${start} … ${end}`);
-    text = `${text.slice(0, from)}${start}\n\n${make()}\n\n${text.slice(to)}`;
+    // As far in as the marks are: inside of a list.
+    const indent = / *$/.exec(text.slice(0, from))![0];
+    const part = make().replaceAll(/^(?=.)/gm, indent);
+    text = `${text.slice(0, from)}${start}\n\n${part}\n\n${indent}${text.slice(to)}`;
   }
   return text;
 }

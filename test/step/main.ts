@@ -1,0 +1,187 @@
+/**
+ * `npm run test:step`: adds a step to a copy of this project, as examples/fraud-check has it recorded, in its two deployments, and runs there what must
+ * hold. Then each part of it is taken out by itself: none may go unnoticed.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { readArguments, UsageProblem } from '../../cli/arguments.ts';
+import { copyProject, firstFailure, runInCopy } from '../support/project-copy.ts';
+import { patches, patchFile, writeContributing, type Patch } from './change.ts';
+import { omissions, type Omission } from './omissions.ts';
+
+const usage = `npm run test:step -- [options]
+
+  Adds the step that examples/fraud-check records to a copy of this project, first the deployment of what receives, then the one that sends orders into it.
+  Runs types, unit, infra and contract tests and the simulation there, and then takes out each part of the step by itself. Takes some minutes.
+
+  --only <text>     those omissions whose description has the text, and nothing else
+  --into <folder>   makes the copy there, with a commit for each patch, and stops: where a patch does not apply any more, mend it there
+  --record <folder> writes the patches, and what CONTRIBUTING.md shows of them, from the commits of such a copy
+  --help`;
+
+const options = { only: { type: 'string' }, into: { type: 'string' }, record: { type: 'string' } } as const;
+const { only, into, record } = readArguments({ usage, options }, (values) => {
+  if (values.only !== undefined && omissions.every(({ what }) => !what.includes(values.only!)))
+    throw new UsageProblem(`--only ${values.only}: no omission's description has it`);
+  if (values.into !== undefined && existsSync(values.into)) throw new UsageProblem(`--into ${values.into}: it is there already`);
+  return values;
+});
+
+const root = join(import.meta.dirname, '../..');
+const mostFilesByHand = 12;
+
+const git = (folder: string, ...args: string[]): string =>
+  execFileSync('git', ['-c', 'user.name=step', '-c', 'user.email=step@localhost', ...args], { cwd: folder, encoding: 'utf8' });
+
+function commitAll(folder: string, what: string): void {
+  git(folder, 'add', '--all');
+  git(folder, 'commit', '--quiet', '--allow-empty', '--message', what);
+}
+
+/** @throws Error that says how to mend a patch that does not fit the project any more */
+function apply(folder: string, patch: Patch): void {
+  try {
+    git(folder, 'apply', '--quiet', '--reject', patchFile(patch));
+  } catch (error) {
+    throw new Error(
+      `${patch}.patch does not apply: mend what its .rej files in ${folder} have (with --into it stays), commit it as "${patch}", and record it with --record`,
+      { cause: error },
+    );
+  }
+  commitAll(folder, patch);
+}
+
+/** Files made from the contract and the templates: nobody writes them by hand. */
+async function generate(folder: string): Promise<void> {
+  for (const program of ['client/generate/main.ts', 'bin/access.ts']) {
+    const { code, output } = await runInCopy(folder, join(folder, program), []);
+    if (code !== 0) throw new Error(`${program} failed:\n${output}`);
+  }
+  commitAll(folder, 'generated');
+}
+
+let passed = 0;
+const failures: string[] = [];
+function report(what: string, fault: string | undefined): void {
+  if (fault === undefined) passed++;
+  else failures.push(what);
+  process.stdout.write(`${fault === undefined ? '✓' : '✗'} ${what}${fault === undefined ? '' : `\n${fault}`}\n`);
+}
+
+const typesOf = (folder: string) => runInCopy(folder, join(root, 'node_modules/typescript/bin/tsc'), []);
+const faultOf = ({ code, output }: Awaited<ReturnType<typeof runInCopy>>): string | undefined =>
+  code === 0 ? undefined : output.slice(-3000);
+const simulate = (folder: string, runs: number) =>
+  runInCopy(folder, join(folder, 'test/simulation/main.ts'), ['--seed', '1', '--runs', String(runs)]);
+
+/** What must hold of the copy: first with the receiver alone, then with orders on their way into the step. */
+async function hold(folder: string): Promise<void> {
+  apply(folder, 'receiver');
+  const byHand = changed(folder, 1);
+  apply(folder, 'receiver-tests');
+  await generate(folder);
+  report('first deployment, the receiver: types', faultOf(await typesOf(folder)));
+  report(...(await tested('first deployment', folder, ['unit'])));
+  report('first deployment: no order enters the step, and orders settle as before (20 seeds)', faultOf(await simulate(folder, 20)));
+
+  apply(folder, 'enter');
+  const all = new Set([...byHand, ...changed(folder, 1)]);
+  const many = `more than ${mostFilesByHand}: ${[...all].join(', ')}`;
+  report(`both deployments: ${all.size} files are written by hand`, all.size <= mostFilesByHand ? undefined : many);
+  apply(folder, 'enter-tests');
+  await generate(folder);
+  report('second deployment: types', faultOf(await typesOf(folder)));
+  report(...(await tested('second deployment', folder, ['unit', 'infra', 'contract', 'contract-memory'])));
+  report('second deployment: simulation (60 seeds)', faultOf(await simulate(folder, 60)));
+}
+
+const changed = (folder: string, commits: number): string[] => git(folder, 'diff', '--name-only', `HEAD~${commits}`).trim().split('\n');
+
+async function tested(when: string, folder: string, projects: readonly string[]): Promise<[what: string, fault: string | undefined]> {
+  const args = ['run', ...projects.flatMap((name) => ['--project', name])];
+  const result = await runInCopy(folder, join(root, 'node_modules/vitest/vitest.mjs'), args);
+  return [`${when}: ${/(\d+) passed, \d+ failed\s*$/.exec(result.output)?.[1]} ${projects.join(', ')} tests`, faultOf(result)];
+}
+
+/** @returns why an omission went unnoticed; undefined when it was noticed as it should be */
+async function unnoticed(folder: string, { what, file, find, replace = '', by, says }: Omission): Promise<string | undefined> {
+  const path = join(folder, file);
+  const source = readFileSync(path, 'utf8');
+  if (source.split(find).length !== 2) throw new Error(`${what}: ${file} has not exactly one ${find}`);
+  writeFileSync(
+    path,
+    source.replace(find, () => replace),
+  );
+  try {
+    if (by !== 'types') {
+      const failure = await firstFailure(folder, [by.test]);
+      return failure?.includes(says) ? undefined : `noticed by: ${failure ?? 'no test'}`;
+    }
+    const { code, output } = await typesOf(folder);
+    return code !== 0 && output.includes(says) ? undefined : `the compiler says:\n${output.slice(0, 2000) || 'nothing'}`;
+  } finally {
+    writeFileSync(path, source);
+  }
+}
+
+/** Two at a time, each in a copy of its own. */
+async function takeOut(folders: readonly string[], chosen: readonly Omission[]): Promise<void> {
+  const waiting = [...chosen];
+  await Promise.all(
+    folders.map(async (folder) => {
+      for (let omission = waiting.shift(); omission; omission = waiting.shift()) {
+        const fault = await unnoticed(folder, omission);
+        report(`without ${omission.what}: ${omission.by === 'types' ? 'does not compile' : `fails ${omission.by.test}`}`, fault);
+      }
+    }),
+  );
+}
+
+function start(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  copyProject(folder);
+  git(folder, 'init', '--quiet');
+  commitAll(folder, 'project');
+}
+
+function writePatches(folder: string): void {
+  for (const patch of patches) {
+    const commit = git(folder, 'log', '--format=%H', `--grep=^${patch}$`, '-1').trim();
+    if (commit === '') throw new Error(`${folder} has no commit "${patch}"`);
+    const text = git(folder, 'diff', '--no-color', `${commit}~1`, commit);
+    writeFileSync(patchFile(patch), text);
+  }
+  writeContributing();
+}
+
+async function test(): Promise<void> {
+  const base = mkdtempSync(join(tmpdir(), 'order-saga-step-'));
+  const [folder, second] = [join(base, 'project'), join(base, 'second')];
+  try {
+    start(folder);
+    if (only === undefined) await hold(folder);
+    else {
+      for (const patch of patches) apply(folder, patch);
+      await generate(folder);
+    }
+    start(second);
+    const first = git(folder, 'rev-list', '--max-parents=0', 'HEAD').trim();
+    for (const file of git(folder, 'diff', '--name-only', first).trim().split('\n')) cpSync(join(folder, file), join(second, file));
+    await takeOut(
+      [folder, second],
+      omissions.filter(({ what }) => what.includes(only ?? '')),
+    );
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+  process.stdout.write(`\n${passed} passed, ${failures.length} failed\n`);
+  process.exitCode = failures.length === 0 ? 0 : 1;
+}
+
+if (record !== undefined) writePatches(resolve(record));
+else if (into !== undefined) {
+  start(resolve(into));
+  for (const patch of patches) apply(resolve(into), patch);
+} else await test();
