@@ -35,7 +35,7 @@ export async function notify({ store, telemetry, mailer }: Notifier, message: Se
     const refusal = describeError(error);
     await endClaim(store, claim, { email: 'refused', refusal });
     telemetry.warn('e-mail refused', { correlationId: message.correlationId, aggregateId: message.aggregateId, error: refusal });
-    telemetry.count(metrics.mailsRefused, 1);
+    telemetry.measure(metrics.mailsRefused, 1);
     return 'e-mail refused';
   }
   await endClaim(store, claim, { email: 'sent' });

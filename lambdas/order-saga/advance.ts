@@ -76,8 +76,8 @@ function reportTransition(telemetry: Telemetry, before: Order, after: Order, tra
     failure: after.failure,
   });
   if (after.settledAt === undefined) return;
-  telemetry.count(metrics.settleTime, after.settledAt - after.placedAt);
-  if (after.status === 'CONFIRMED') telemetry.count(metrics.ordersConfirmed, 1);
-  if (after.status === 'CANCELLED') telemetry.count(metrics.ordersCancelled, 1);
-  if (after.status === 'FAILED' && after.failure) telemetry.countBy(metrics.ordersFailed, 1, { code: after.failure.code });
+  telemetry.measure(metrics.settleTime, after.settledAt - after.placedAt);
+  if (after.status === 'CONFIRMED') telemetry.measure(metrics.ordersConfirmed, 1);
+  if (after.status === 'CANCELLED') telemetry.measure(metrics.ordersCancelled, 1);
+  if (after.status === 'FAILED' && after.failure) telemetry.measureBy(metrics.ordersFailed, 1, { code: after.failure.code });
 }

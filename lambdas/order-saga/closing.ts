@@ -5,14 +5,8 @@ import { decodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import { outcomeIdOf, type Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
-import {
-  pendingConsumers,
-  pendingOnlyForListeners,
-  requeue,
-  rowsOf,
-  type OutboxContext,
-  type OutboxRow,
-} from '@outbox-saga/kit/outbox/rows';
+import { pendingConsumers, pendingOnlyForListeners, type OutboxRow } from '@outbox-saga/kit/outbox/row';
+import { requeue, rowsOf, type OutboxContext } from '@outbox-saga/kit/outbox/rows';
 import type { Saga } from './advance.ts';
 import { outcomeOf } from './saga.ts';
 import { closeOrder, commitAgain, type SagaStore } from './store.ts';

@@ -4,7 +4,7 @@ import { readOrder, type Order } from '../contract/order.ts';
 import { openShardName } from '../contract/tables.ts';
 import { tryUpdate } from '@outbox-saga/kit/aws/clients';
 import { tryCommit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
-import { newRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow } from '@outbox-saga/kit/outbox/row';
 
 export type SagaStore = CommitContext & { readonly ordersTable: string };
 

@@ -58,10 +58,10 @@ export async function sweepOpenOrders(options: SweepOptions): Promise<Sweep> {
     telemetry.warn('sweep ended early', { looked: sweep.looked, shard: goOn.shard });
     await keepPlace(places, causationId, start, goOn);
   }
-  telemetry.count(metrics.ordersReminded, sweep.moved);
-  telemetry.count(metrics.ordersClosed, sweep.closed);
-  telemetry.count(metrics.ordersStuck, sweep.stuck);
-  telemetry.count(metrics.ordersUnclosed, sweep.unclosed);
+  telemetry.measure(metrics.ordersReminded, sweep.moved);
+  telemetry.measure(metrics.ordersClosed, sweep.closed);
+  telemetry.measure(metrics.ordersStuck, sweep.stuck);
+  telemetry.measure(metrics.ordersUnclosed, sweep.unclosed);
   return sweep;
 }
 

@@ -22,7 +22,7 @@ export function createHandler(environment: Environment<'order-view'>, connection
       const gap = error instanceof TransientError && error.reason === 'gap';
       if (!gap || attempt < patientAttempts) throw error;
       const outcome = await repair(store, message.aggregateId);
-      if (outcome === 'repaired') telemetry.count(metrics.viewsRepaired, 1);
+      if (outcome === 'repaired') telemetry.measure(metrics.viewsRepaired, 1);
       return outcome;
     }
   }

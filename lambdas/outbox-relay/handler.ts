@@ -20,7 +20,7 @@ export function createHandler(environment: Environment<'outbox-relay'>, connecti
         values: { ':shard': openShardName(shard) },
       });
     }
-    telemetry.count(metrics.openOrders, openOrders);
+    telemetry.measure(metrics.openOrders, openOrders);
     return { openOrders };
   }
 

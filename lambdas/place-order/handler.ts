@@ -85,7 +85,7 @@ export function createHandler(environment: Environment<'place-order'>, connectio
 }
 
 function reportAcceptance(telemetry: Telemetry, order: Order, acceptance: 'accepted' | 'replayed'): void {
-  telemetry.count(acceptance === 'accepted' ? metrics.ordersAccepted : metrics.ordersReplayed, 1);
+  telemetry.measure(acceptance === 'accepted' ? metrics.ordersAccepted : metrics.ordersReplayed, 1);
   if (acceptance === 'replayed') return;
   const { correlationId, orderId, step, status, version, customerId, total, currency } = order;
   telemetry.info('order transition', { correlationId, aggregateId: orderId, to: step, status, version, customerId, total, currency });

@@ -1,7 +1,7 @@
 import type { ListedOrder, OrderAnswer, TimelineAnswer } from '../contract/answers.ts';
 import { decodeEnvelope } from '@outbox-saga/kit/messages/envelope';
 import type { Order, OrderStatus } from '../contract/order.ts';
-import type { OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import type { OutboxRow } from '@outbox-saga/kit/outbox/row';
 
 const iso = (milliseconds: number): string => new Date(milliseconds).toISOString();
 

@@ -1,7 +1,7 @@
 import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { readOrder, type Order } from '../contract/order.ts';
 import type { Database } from '@outbox-saga/kit/aws/clients';
-import type { OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import type { OutboxRow } from '@outbox-saga/kit/outbox/row';
 import type { ViewItem } from './answers.ts';
 
 export interface QueryStore {

@@ -9,7 +9,7 @@ import { durations } from '../../lambdas/contract/stages.ts';
 import { viewSortKey } from '../../lambdas/contract/tables.ts';
 import type { CommitContext } from '@outbox-saga/kit/outbox/commit';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
-import { newRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow } from '@outbox-saga/kit/outbox/row';
 import { close, type Closing } from '../../lambdas/order-saga/closing.ts';
 import { createHandler as orderView } from '../../lambdas/order-view/handler.ts';
 import type { Settled } from '../../lambdas/notification/notification.ts';

@@ -136,7 +136,7 @@ describe('a consumer', () => {
         fields: { consumer: 'inventory', type: 'StockReleaseRequested', correlationId: 'correlation-1', attempt: 1, outcome: 'done' },
       },
     ]);
-    expect([...telemetry.counts.keys()].toSorted()).toEqual(['CriticalTime', 'MessagesHandled']);
+    expect([...telemetry.measured.keys()].toSorted()).toEqual(['CriticalTime', 'MessagesHandled']);
   });
 
   it('runs a message once, however often it is delivered', async () => {
@@ -168,7 +168,7 @@ describe('a consumer', () => {
       // Delivered three times, but it failed for the first time.
       fields: { reason: 'throttled', failures: 1, delaySeconds: 1, attempt: 3 },
     });
-    expect(telemetry.counts.get('MessageRetries')).toEqual([1]);
+    expect(telemetry.measured.get('MessageRetries')).toEqual([1]);
   });
 
   it('runs a message again after a failure: the idempotency record does not stand in the way', async () => {
@@ -206,7 +206,7 @@ describe('a consumer', () => {
         fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/),
       },
     ]);
-    expect(telemetry.counts.get('MessagesDeadLettered')).toEqual([1]);
+    expect(telemetry.measured.get('MessagesDeadLettered')).toEqual([1]);
   });
 
   it('runs a redriven dead letter again', async () => {

@@ -7,7 +7,8 @@ import { attentionKey, attentionShards, shardOf } from '@outbox-saga/kit/tables'
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { injectedFaults } from '@outbox-saga/kit/function/faults';
-import { claim, markFailed, newRow, requeue, type OutboxContext, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow, type OutboxRow, type RowEvent } from '@outbox-saga/kit/outbox/row';
+import { claim, requeue, saveRow, type OutboxContext } from '@outbox-saga/kit/outbox/rows';
 import { publishRecords } from '@outbox-saga/kit/outbox/publisher';
 import type { PublishContext } from '@outbox-saga/kit/outbox/publish';
 import { gaugeOutbox, relayDueRows } from '@outbox-saga/kit/outbox/relay';
@@ -211,7 +212,7 @@ describe('the relay', () => {
     const run = (remainingMs: number) =>
       handler({} as ScheduledEvent, { getRemainingTimeInMillis: () => remainingMs } as unknown as Context);
     expect(await run(10_000)).toEqual({ relayed: 0 });
-    expect(telemetry.counts.get('FailedRows')).toEqual([1]);
+    expect(telemetry.measured.get('FailedRows')).toEqual([1]);
     expect(await stored(row)).toMatchObject({ status: 'FAILED' });
     expect(await run(10_001)).toEqual({ relayed: 1 });
   });
@@ -325,7 +326,7 @@ describe('a mark that cannot be written', () => {
     expect(sent).toHaveLength(40);
     expect(await stored(rows[7]!.row)).toMatchObject({ status: 'PENDING' });
     expect(await stored(rows[8]!.row)).toMatchObject({ status: 'SENT' });
-    expect(telemetry.counts.get('OutboxMarksFailed')).toEqual([1]);
+    expect(telemetry.measured.get('OutboxMarksFailed')).toEqual([1]);
     expect(telemetry.lines).toContainEqual({
       message: 'outbox row not marked',
       fields: expect.objectContaining({ aggregateId: 'o7', outcome: 'sent' }) as object,
@@ -378,21 +379,21 @@ describe('a mark that cannot be written', () => {
 });
 
 describe('a change of a row', () => {
-  const failure = { owed: ['inventory'], error: 'no', counts: true };
+  const failed: RowEvent = { type: 'Failed', owed: ['inventory'], error: 'no', counts: true, dueAt: 1 };
 
   it('to FAILED is its lease holder’s alone', async () => {
     const row = await due(['inventory']);
     await claim(outbox, row, 'relay-2');
-    await markFailed(outbox, row, failure, 'relay-1');
+    await saveRow(outbox, row, failed, 'relay-1');
     expect(await stored(row)).toMatchObject({ status: 'SENDING', owner: 'relay-2' });
-    await markFailed(outbox, row, failure, 'relay-2');
+    await saveRow(outbox, row, failed, 'relay-2');
     expect(await stored(row)).toMatchObject({ status: 'FAILED', attempts: 1 });
   });
 
   it.each(['SENT', 'DEAD', 'FAILED'] as const)('to FAILED does not leave %s', async (status) => {
     const { row } = await committed(placed(), { status, owner: 'relay-1' });
-    await markFailed(outbox, row, failure);
-    await markFailed(outbox, row, failure, 'relay-1');
+    await saveRow(outbox, row, failed);
+    await saveRow(outbox, row, failed, 'relay-1');
     expect(await stored(row)).toEqual({ ...row, status });
   });
 

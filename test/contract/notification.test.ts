@@ -112,7 +112,7 @@ describe('a notification', () => {
     expect(await notify(notifier(refusing), confirmed(ada))).toBe('e-mail refused');
     expect(await record()).toMatchObject({ email: 'refused', refusal: expect.stringContaining('the domain does not exist') });
     expect(await record()).not.toHaveProperty('leaseUntil');
-    expect(telemetry.counts.get('MailsRefused')).toEqual([1]);
+    expect(telemetry.measured.get('MailsRefused')).toEqual([1]);
     expect(telemetry.lines).toMatchObject([{ message: 'e-mail refused', fields: { aggregateId: orderId } }]);
     expect(await notify(notifier(working), confirmed(ada))).toBe('duplicate');
     expect(mailed).toEqual([]);

@@ -3,7 +3,8 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelope';
 import { durations } from '../../lambdas/contract/stages.ts';
-import { claim, markSent, newRow, type OutboxContext, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/row';
+import { claim, saveRow, type OutboxContext } from '@outbox-saga/kit/outbox/rows';
 import { batchesOf } from '@outbox-saga/kit/outbox/publish';
 import { publishRecords } from '@outbox-saga/kit/outbox/publisher';
 import { gaugeOutbox, relayDueRows } from '@outbox-saga/kit/outbox/relay';
@@ -65,7 +66,7 @@ describe('the publisher', () => {
       },
     });
     expect(await stored(row)).toMatchObject({ status: 'SENT', sentAt: world.now(), attempts: 1 });
-    expect(telemetry.counts.get('PublishLag')).toEqual([40]);
+    expect(telemetry.measured.get('PublishLag')).toEqual([40]);
   });
 
   it('keeps the order of one aggregate’s messages per queue and sends ten a call', async () => {
@@ -199,7 +200,7 @@ describe('the relay', () => {
     const claimed = await claim(outbox, row, 'relay-1');
     expect(await publishRecords([record], outbox, publishTo(queues))).toEqual({ batchItemFailures: [] });
     expect(await stored(row)).toMatchObject({ status: 'SENT' });
-    await markSent(outbox, claimed!);
+    await saveRow(outbox, claimed!, { type: 'Sent', at: world.now() });
     // The consumers absorb the second copy.
     expect(sent).toHaveLength(2);
     expect(await stored(row)).toMatchObject({ status: 'SENT', attempts: 1 });
@@ -229,7 +230,7 @@ describe('the relay', () => {
 
   it('leaves a row alone that was sent or has expired since it was looked up', async () => {
     const row = await refused();
-    await markSent(outbox, row);
+    await saveRow(outbox, row, { type: 'Sent', at: world.now() });
     expect(await claim(outbox, row, 'relay-1')).toBeUndefined();
     expect(await claim(outbox, { aggregateId: 'gone', messageId: 'gone' }, 'relay-1')).toBeUndefined();
   });

@@ -7,7 +7,8 @@ import { encodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelop
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import type { Queues } from '@outbox-saga/kit/aws/clients';
-import { markDead, newRow, type OutboxContext, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/row';
+import { saveRow, type OutboxContext } from '@outbox-saga/kit/outbox/rows';
 import { relayDueRows } from '@outbox-saga/kit/outbox/relay';
 import { aMessage, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
 import { startTables, type TestTables } from '../support/tables.ts';
@@ -42,7 +43,7 @@ it('the runbook’s commands find a dead row and give it back to the relay, whic
   const key = { aggregateId: row.aggregateId, messageId: row.messageId };
   const stored = async (): Promise<OutboxRow> => (await tables.get('outbox', key)) as unknown as OutboxRow;
   await tables.put('outbox', { ...row });
-  await markDead(outbox, row, { error: 'refused too often' });
+  await saveRow(outbox, row, { type: 'GivenUp', error: 'refused too often', at: world.now() });
 
   const dead = [];
   for (const shard of [0, 1, 2, 3]) {

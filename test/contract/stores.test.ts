@@ -4,7 +4,7 @@ import { TransientError } from '@outbox-saga/kit/errors';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { openShardName, openShardOf, viewSortKey } from '../../lambdas/contract/tables.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
-import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/row';
 import { commit, CommitRefused, type CommitContext, type Write } from '@outbox-saga/kit/outbox/commit';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { releaseStock, reserveStock, type Inventory } from '../../lambdas/inventory/stock.ts';
@@ -282,7 +282,7 @@ describe('the saga’s store', () => {
       await open({ step: 'REFUNDING_PAYMENT', failure: { code: 'UNDELIVERABLE', detail: 'x' }, nudges: 1 });
       world.advance(600_000);
       expect(await sweep()).toMatchObject({ moved: 1, stuck: 1 });
-      expect(telemetry.counts.get('OrdersStuck')).toEqual([1]);
+      expect(telemetry.measured.get('OrdersStuck')).toEqual([1]);
     });
 
     it('asks a thousand orders again in one run at most, and the rest in the next', async () => {
@@ -417,7 +417,7 @@ describe('the saga’s store', () => {
     const order = await tables.get('orders', { orderId });
     expect(order).toMatchObject({ status: 'CONFIRMED', version: 4, settledAt: expect.any(Number) });
     expect(order).toHaveProperty('openShard');
-    expect([...telemetry.counts.keys()].toSorted()).toEqual(['OrdersConfirmed', 'SettleTime']);
+    expect([...telemetry.measured.keys()].toSorted()).toEqual(['OrdersConfirmed', 'SettleTime']);
     expect(telemetry.lines[0]).toMatchObject({
       message: 'order transition',
       fields: { from: 'ARRANGING_SHIPMENT', to: 'SETTLED', status: 'CONFIRMED' },

@@ -171,7 +171,7 @@ describe('a sweep', () => {
     await open(2, { settledAt: undefined });
     world.advance(86_400_001);
     expect(await sweep()).toMatchObject({ looked: 3, unclosed: 1 });
-    expect(telemetry.counts.get('OrdersUnclosed')).toEqual([1]);
+    expect(telemetry.measured.get('OrdersUnclosed')).toEqual([1]);
   });
 
   it('counts an order that it can never handle as well, but none that it could not handle this time', async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEnvelope, type Envelope } from '@outbox-saga/kit/messages/envelope';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { openShardOf } from '../../lambdas/contract/tables.ts';
-import { newRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow } from '@outbox-saga/kit/outbox/row';
 import { systemWorld } from '@outbox-saga/kit/function/world';
 import { aMessage, anOrder, orderKeys } from '../support/builders.ts';
 import { runningSystem } from '../support/running-system.ts';

@@ -4,7 +4,7 @@ import { topology } from '../../lambdas/contract/routes.ts';
 import type { Order } from '../../lambdas/contract/order.ts';
 import { viewSortKey } from '../../lambdas/contract/tables.ts';
 import type { Fields } from '@outbox-saga/kit/telemetry/telemetry';
-import type { OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import type { OutboxRow } from '@outbox-saga/kit/outbox/row';
 import { envelopeOf, idOf } from './audit/bodies.ts';
 import { Books, type SettlesWithin, type StoredOrder } from './audit/books.ts';
 import { Outside, type Promises } from './audit/promises.ts';

@@ -286,8 +286,8 @@ export class Cloud {
       info: line('info'),
       warn: line('warn'),
       error: line('error'),
-      count: nothing,
-      countBy: nothing,
+      measure: nothing,
+      measureBy: nothing,
       flush: nothing,
     };
     const world: World = {

@@ -28,13 +28,13 @@ export function testWorld(start = 1_700_000_000_000): World & { advance(millisec
 }
 
 /** Keeps what was reported, for assertions. */
-export function testTelemetry(): Telemetry & { lines: { message: string; fields: Fields }[]; counts: Map<string, number[]> } {
+export function testTelemetry(): Telemetry & { lines: { message: string; fields: Fields }[]; measured: Map<string, number[]> } {
   const lines: { message: string; fields: Fields }[] = [];
-  const counts = new Map<string, number[]>();
+  const measured = new Map<string, number[]>();
   const line = (message: string, fields: Fields): void => void lines.push({ message, fields });
-  const count = (metric: MetricDefinition, value: number): void =>
-    void counts.set(metric.name, [...(counts.get(metric.name) ?? []), value]);
-  return { lines, counts, info: line, warn: line, error: line, count, countBy: count, flush: () => undefined };
+  const measure = (metric: MetricDefinition, value: number): void =>
+    void measured.set(metric.name, [...(measured.get(metric.name) ?? []), value]);
+  return { lines, measured, info: line, warn: line, error: line, measure, measureBy: measure, flush: () => undefined };
 }
 
 let orders = 0;

@@ -9,7 +9,7 @@ import { createHttpHandler } from '@outbox-saga/kit/http/http';
 import type { HttpRequest, HttpResponse, OperationDeclaration } from '@outbox-saga/kit/http/operations';
 import { decodeCursor, encodeCursor } from '../../lambdas/query-orders/cursor.ts';
 import { etagOf, isKnown, orderAnswer, timelineAnswer } from '../../lambdas/query-orders/answers.ts';
-import { newRow } from '@outbox-saga/kit/outbox/rows';
+import { newRow } from '@outbox-saga/kit/outbox/row';
 import { aMessage, anOrder, testTelemetry, testWorld } from '../support/builders.ts';
 
 const world = testWorld();

@@ -30,8 +30,8 @@ const seriesOf = ({ _aws, ...fields }: MetricLine): unknown[] =>
 describe('a metric', () => {
   it('is written with the function and its stage, once for an invocation', () => {
     const telemetry = createTelemetry('order-saga', 'dev');
-    telemetry.count(metrics.ordersConfirmed, 1);
-    telemetry.count(metrics.settleTime, 800);
+    telemetry.measure(metrics.ordersConfirmed, 1);
+    telemetry.measure(metrics.settleTime, 800);
     telemetry.flush();
     expect(lines()).toHaveLength(1);
     expect(lines()[0]).toMatchObject({ OrdersConfirmed: 1, SettleTime: 800 });
@@ -41,8 +41,8 @@ describe('a metric', () => {
 
   it('carries both beside dimensions of its own, and counts in the total of the invocation too', () => {
     const telemetry = createTelemetry('order-saga', 'prod');
-    telemetry.countBy(metrics.ordersFailed, 1, { code: 'OUT_OF_STOCK' });
-    telemetry.countBy(metrics.ordersFailed, 1, { code: 'UNDELIVERABLE' });
+    telemetry.measureBy(metrics.ordersFailed, 1, { code: 'OUT_OF_STOCK' });
+    telemetry.measureBy(metrics.ordersFailed, 1, { code: 'UNDELIVERABLE' });
     telemetry.flush();
     expect(lines().map((line) => [seriesOf(line), line['OrdersFailed']])).toEqual([
       [[{ service: 'order-saga', stage: 'prod', code: 'OUT_OF_STOCK' }], 1],

@@ -1,6 +1,6 @@
 import type { Order } from '../../../lambdas/contract/order.ts';
 import { inventoryKey, viewSortKey } from '../../../lambdas/contract/tables.ts';
-import type { OutboxRow } from '@outbox-saga/kit/outbox/rows';
+import type { OutboxRow } from '@outbox-saga/kit/outbox/row';
 import type { Cloud } from '../cloud.ts';
 import type { Change } from '../memory/database.ts';
 import type { Entry } from '../providers.ts';

@@ -93,8 +93,8 @@ async function consumeRecord(options: RunningConsumer, record: SQSRecord, contex
     const outcome = await handleMessage(options, message, { attempt }, context);
     options.faults.after();
     telemetry.info('message', { ...fieldsOf(options, message), attempt, outcome });
-    telemetry.count(coreMetrics.handled, 1);
-    telemetry.count(coreMetrics.criticalTime, world.now() - message.occurredAt);
+    telemetry.measure(coreMetrics.handled, 1);
+    telemetry.measure(coreMetrics.criticalTime, world.now() - message.occurredAt);
     return undefined;
   } catch (error) {
     return failRecord(options, record, error, { message, attempt });
@@ -133,7 +133,7 @@ async function failRecord(
       delaySeconds,
       error: describeError(error),
     });
-    telemetry.count(coreMetrics.retries, 1);
+    telemetry.measure(coreMetrics.retries, 1);
     await changeVisibility(options, record, delaySeconds, fields);
     return keep;
   }
@@ -163,7 +163,7 @@ async function failRecord(
     fingerprint: reason.fingerprint,
     error: reason.error,
   });
-  telemetry.count(coreMetrics.deadLetters, 1);
+  telemetry.measure(coreMetrics.deadLetters, 1);
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/l
 import { PermanentError, TransientError } from '../errors.ts';
 import type { Envelope } from '../messages/envelope.ts';
 import { longestPauseMs, type Database } from '../aws/clients.ts';
-import { newRow } from './rows.ts';
+import { newRow } from './row.ts';
 import type { World } from '../function/world.ts';
 
 export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];

@@ -2,10 +2,10 @@ import { SendMessageBatchCommand, type SendMessageBatchRequestEntry } from '@aws
 import { decodeEnvelope, type Envelope } from '../messages/envelope.ts';
 import { classify, describeError } from '../errors.ts';
 import { coreMetrics } from '../telemetry/metrics.ts';
-import type { RowStatus } from '../tables.ts';
 import { onlyListeners, routeFor, type Topology } from '../messages/topology.ts';
 import type { Queues } from '../aws/clients.ts';
-import { markDead, markFailed, markSent, type OutboxContext, type OutboxRow } from './rows.ts';
+import { decide, type Delivery, type OutboxRow } from './row.ts';
+import { saveRow, type OutboxContext } from './rows.ts';
 
 /** SQS: ten entries and 1 MiB a call, attributes counted. */
 const maxEntries = 10;
@@ -19,18 +19,6 @@ export interface PublishContext {
   /** How long after its commit a row whose type or version is not known here waits for code that knows it. */
   readonly holdSeconds: number;
 }
-
-/** What became of one row. `handed`: all actors have it, only listeners lack it. */
-export type Delivery =
-  | { readonly outcome: 'sent' }
-  /** Some queue refused this very message; the others have it. */
-  | { readonly outcome: 'refused'; readonly owed: readonly string[]; readonly error: string; readonly handed: boolean }
-  /** A queue failed, or SQS did: not this row's fault. */
-  | { readonly outcome: 'unavailable'; readonly owed: readonly string[]; readonly error: string; readonly handed: boolean }
-  /** Its type or version is not known here: a deployment may be under way. */
-  | { readonly outcome: 'newer'; readonly error: string }
-  /** It can never be sent: its body is no envelope. */
-  | { readonly outcome: 'unroutable'; readonly error: string };
 
 export interface Deliveries {
   /** One per row, in the order of the rows. */
@@ -129,33 +117,22 @@ export async function record(
   delivery: Delivery,
   owner?: string,
 ): Promise<void> {
-  const { telemetry, world } = outbox;
+  const { telemetry, world, relay } = outbox;
+  const now = world.now();
+  const event = decide(row, delivery, now, { relay, holdSeconds: publish.holdSeconds });
   try {
-    switch (delivery.outcome) {
-      case 'sent':
-        telemetry.count(coreMetrics.publishLag, world.now() - row.committedAt);
-        telemetry.count(coreMetrics.rowsSent, 1);
-        return await markSent(outbox, row);
-      case 'refused':
-      case 'unavailable':
-        return countMark(outbox, await markFailed(outbox, row, { ...delivery, counts: delivery.outcome === 'refused' }, owner));
-      case 'newer': {
-        const held = world.now() - row.committedAt <= publish.holdSeconds * 1000;
-        const failure = { owed: row.owed ?? [], error: delivery.error, counts: false };
-        return countMark(outbox, held ? await markFailed(outbox, row, failure, owner) : await markDead(outbox, row, delivery, owner));
-      }
-      case 'unroutable':
-        return countMark(outbox, await markDead(outbox, row, delivery, owner));
+    if (event.type === 'Sent') {
+      telemetry.measure(coreMetrics.publishLag, now - row.committedAt);
+      telemetry.measure(coreMetrics.rowsSent, 1);
     }
+    await saveRow(outbox, row, event, owner);
+    if (event.type === 'GivenUp') telemetry.measure(coreMetrics.rowsDead, 1);
+    if (event.type === 'Failed') telemetry.measure(coreMetrics.rowsFailed, 1);
   } catch (error) {
     const { aggregateId, messageId } = row;
     telemetry.warn('outbox row not marked', { aggregateId, messageId, outcome: delivery.outcome, error: describeError(error) });
-    telemetry.count(coreMetrics.marksFailed, 1);
+    telemetry.measure(coreMetrics.marksFailed, 1);
   }
-}
-
-function countMark({ telemetry }: OutboxContext, status: RowStatus): void {
-  telemetry.count(status === 'DEAD' ? coreMetrics.rowsDead : coreMetrics.rowsFailed, 1);
 }
 
 function entryOf(row: number, consumer: string, outboxRow: OutboxRow, envelope: Envelope): Entry {

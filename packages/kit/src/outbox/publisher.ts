@@ -1,8 +1,9 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord } from 'aws-lambda';
-import type { OutboxContext, OutboxRow } from './rows.ts';
-import { deliver, record, type Delivery, type PublishContext } from './publish.ts';
+import type { Delivery, OutboxRow } from './row.ts';
+import type { OutboxContext } from './rows.ts';
+import { deliver, record, type PublishContext } from './publish.ts';
 
 /**
  * Publishes the rows that a stream batch inserted.

@@ -4,7 +4,8 @@ import { describeError } from '../errors.ts';
 import { coreMetrics, type MetricDefinition } from '../telemetry/metrics.ts';
 import { attentionKey, attentionShards, type AttentionState, type OutboxKey } from '../tables.ts';
 import type { Database } from '../aws/clients.ts';
-import { claim, type OutboxContext, type OutboxRow } from './rows.ts';
+import type { OutboxRow } from './row.ts';
+import { claim, type OutboxContext } from './rows.ts';
 import { deliver, record, type PublishContext, type QueuesDown } from './publish.ts';
 
 /** Upper bounds of one run; what is left waits for the next minute. */
@@ -170,5 +171,5 @@ export function reportGauges(outbox: OutboxContext, gauges: OutboxGauges): void 
     [coreMetrics.deadRows, gauges.dead],
     [coreMetrics.oldestUnsentAge, gauges.oldestUnsentSeconds],
   ];
-  for (const [metric, value] of values) outbox.telemetry.count(metric, value);
+  for (const [metric, value] of values) outbox.telemetry.measure(metric, value);
 }

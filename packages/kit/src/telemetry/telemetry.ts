@@ -12,12 +12,12 @@ export interface Telemetry {
   warn(message: string, fields: Fields): void;
   error(message: string, fields: Fields): void;
   /** Adds a value to a metric of this function, written with the invocation's other values at its end. */
-  count(metric: MetricDefinition, value: number): void;
+  measure(metric: MetricDefinition, value: number): void;
   /**
-   * A value with dimensions beside the common ones, written at once. It is counted without them too, so that an alarm on the total
+   * A value with dimensions beside the common ones, written at once. It is measured without them too, so that an alarm on the total
    * need not know every value that a dimension may have.
    */
-  countBy(metric: MetricDefinition, value: number, dimensions: Readonly<Record<string, string>>): void;
+  measureBy(metric: MetricDefinition, value: number, dimensions: Readonly<Record<string, string>>): void;
   /** Writes the collected metrics as one line of CloudWatch's embedded metric format. */
   flush(): void;
 }
@@ -33,8 +33,8 @@ export function createTelemetry(service: string, stage: string): Telemetry {
     info: (message, fields) => logger.info(message, { ...fields }),
     warn: (message, fields) => logger.warn(message, { ...fields }),
     error: (message, fields) => logger.error(message, { ...fields }),
-    count: (metric, value) => metrics.addMetric(metric.name, MetricUnit[metric.unit], value),
-    countBy: (metric, value, dimensions) => {
+    measure: (metric, value) => metrics.addMetric(metric.name, MetricUnit[metric.unit], value),
+    measureBy: (metric, value, dimensions) => {
       const single = metrics.singleMetric();
       for (const [name, text] of Object.entries(dimensions)) single.addDimension(name, text);
       single.addMetric(metric.name, MetricUnit[metric.unit], value);
