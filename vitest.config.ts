@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{unit,style}/**/*.test.ts', 'packages/{local,testing}/test/**/*.test.ts'],
+          include: ['test/{unit,style}/**/*.test.ts', 'packages/local/test/**/*.test.ts', 'packages/testing/test/*.test.ts'],
           pool: 'threads',
           isolate: false,
           ...patient,
@@ -54,7 +54,14 @@ export default defineConfig({
         },
       },
       { test: { name: 'engine', include: ['packages/emulator/test/**/*.test.ts'], pool: 'forks', ...patient } },
-      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], pool: 'forks', ...patient } },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts', 'packages/testing/test/simulation/*.test.ts'],
+          pool: 'forks',
+          ...patient,
+        },
+      },
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...systems } },
       { test: { name: 'e2e', ...endToEnd } },
       // Once more with every function in a process of its own.

@@ -50,12 +50,13 @@ it('of a synth that failed or was killed is never taken for a whole one', async 
 
 it('goes from the cache when it has not been used lately, and many have since', async () => {
   const cache = cacheOfItsOwn();
+  const now = Date.now();
   for (let i = 0; i < 20; i++) {
     const folder = join(cache, `old-${i}`);
     mkdirSync(folder);
     writeFileSync(join(folder, 'manifest.json'), '{}');
     // The last three are in use.
-    const usedAt = new Date(Date.now() - (i < 17 ? 3_600_000 + i : 0));
+    const usedAt = new Date(now - (i < 17 ? 3_600_000 + i : 0));
     utimesSync(folder, usedAt, usedAt);
   }
   await synthesize(app, { stage: 'test', context: {}, access: 'open' }, cache);

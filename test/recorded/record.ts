@@ -16,9 +16,9 @@ const seeds = 300;
 
 await runCommand({ usage, options: {} }, async () => {
   // It replaces the clock, so it is loaded only when something is to be recorded.
-  await import('../simulation/globals.ts');
+  await import('@outbox-saga/testing/simulation/globals');
   const { topology } = await import('../../lambdas/contract/routes.ts');
-  const { asNewCodeReads } = await import('../simulation/versions.ts');
+  const { asNewCodeReads } = await import('@outbox-saga/testing/simulation/versions');
   const { runSeed } = await import('../simulation/simulation.ts');
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string };
   const typeOf = (row: Record<string, unknown>): string => (JSON.parse(row['body'] as string) as { type: string }).type;

@@ -9,13 +9,15 @@ import { envelopeOf, idOf } from './audit/bodies.ts';
 import { Books, type SettlesWithin, type StoredOrder } from './audit/books.ts';
 import { Outside, type Promises } from './audit/promises.ts';
 import { Verdict } from './audit/verdict.ts';
-import { start, type Cloud, type Environment, type Site } from './cloud.ts';
+import type { Cloud, Environment } from './cloud.ts';
+import type { Site } from '@outbox-saga/testing/simulation/calls';
+import { start } from '@outbox-saga/testing/simulation/cloud';
 import { awaitedAt } from './coverage.ts';
 import { stageDurations } from './environments.ts';
-import type { Change } from './memory/database.ts';
+import type { Change } from '@outbox-saga/testing/simulation/database';
 import type { Message } from '@outbox-saga/emulator/sqs/message';
-import type { QueueInput } from './memory/ports.ts';
-import { originalOf } from './versions.ts';
+import type { QueueInput } from '@outbox-saga/testing/simulation/ports';
+import { originalOf } from '@outbox-saga/testing/simulation/versions';
 import type { Workload } from './workload.ts';
 
 interface Committed {

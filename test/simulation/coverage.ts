@@ -1,6 +1,7 @@
 import { orderSteps, type Order, type OrderStep } from '../../lambdas/contract/order.ts';
 import type { Reply } from '../../lambdas/order-saga/steps.ts';
-import type { Environment, Site } from './cloud.ts';
+import type { Environment } from './cloud.ts';
+import type { Site } from '@outbox-saga/testing/simulation/calls';
 import { faultKinds, type Fault } from './faults.ts';
 
 /** How often each thing was seen that a proof must have seen. Plain data, so that workers can send it. */

@@ -3,14 +3,15 @@ import { groupIdOf, orderIdOf, orderSteps, type OrderStep } from '../../lambdas/
 import { idOf } from './audit/bodies.ts';
 import type { Auditor } from './auditor.ts';
 import type { Cloud } from './cloud.ts';
-import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
+import { consumers, type SimulatedFunction } from './environments.ts';
+import { deadLetterUrl, queueUrl } from '@outbox-saga/testing/simulation/queue-names';
 import { profileOf, type Profile, type TimedFault } from './faults.ts';
-import type { Change } from './memory/database.ts';
+import type { Change } from '@outbox-saga/testing/simulation/database';
 import type { Message } from '@outbox-saga/emulator/sqs/message';
-import { outageModes } from './outages.ts';
+import { outageModes } from '@outbox-saga/testing/simulation/outages';
 import type { People } from './people.ts';
-import type { QueueSource, StreamSource } from './sources.ts';
-import { asNewCodeReads, asNewCodeSays } from './versions.ts';
+import type { QueueSource, StreamSource } from '@outbox-saga/testing/simulation/sources';
+import { asNewCodeReads, asNewCodeSays } from '@outbox-saga/testing/simulation/versions';
 import type { Workload } from './workload.ts';
 
 const minute = 60_000;
@@ -29,8 +30,8 @@ export interface Surroundings {
   readonly auditor: Auditor;
   readonly workload: Workload;
   readonly people: People;
-  readonly sources: ReadonlyMap<string, QueueSource>;
-  readonly stream: StreamSource;
+  readonly sources: ReadonlyMap<string, QueueSource<SimulatedFunction>>;
+  readonly stream: StreamSource<SimulatedFunction>;
 }
 
 /** What happens to a run as a whole: what is down, wiped, delayed, comes back after weeks. */

@@ -1,6 +1,7 @@
-import type { Context } from 'aws-lambda';
+import type { Handler } from '@outbox-saga/testing/simulation/application';
+import { deadLetterUrl, queueUrl } from '@outbox-saga/testing/simulation/queue-names';
 import { functions, type Environment, type FunctionName } from '../../lambdas/contract/functions.ts';
-import { topology } from '../../lambdas/contract/routes.ts';
+import { topology, type Consumer } from '../../lambdas/contract/routes.ts';
 import { type StageName } from '../../lambdas/contract/stage-names.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { tables } from '../../lambdas/contract/tables.ts';
@@ -44,13 +45,7 @@ const creators = {
 /** `erase` is no function but the operator's command, run from a machine that may die as well. */
 export type SimulatedFunction = keyof typeof creators | 'erase';
 
-export type Handler = (event: unknown, context: Context) => Promise<unknown>;
-
-export const queueUrl = (consumer: string): string => `queue:${consumer}`;
-export const deadLetterUrl = (consumer: string): string => `queue:${consumer}-dead-letters`;
-/** What recorded seeds know a queue by: where they strike depends on it. */
-export const siteOfQueue = (url: string): string => url.replace(/^queue:(.+)-dead-letters$/, 'dead-letters:$1');
-export const consumers = Object.keys(topology.consumers);
+export const consumers = Object.keys(topology.consumers) as Consumer[];
 
 const tableNames = Object.fromEntries(
   Object.keys(tables).map((name) => [`${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}_TABLE`, name]),

@@ -1,23 +1,12 @@
-import { shardOf } from '@outbox-saga/kit/tables';
-import { Random } from './random.ts';
+import {
+  callFaults,
+  deliveryFaults,
+  type CallFault,
+  type DeliveryFault,
+  type FaultPlan as CloudFaultPlan,
+} from '@outbox-saga/testing/simulation/faults';
+import { Random } from '@outbox-saga/testing/simulation/random';
 
-/** What may happen to one call of a function to the outside. The rate is per call. */
-export const callFaults = {
-  dynamodb: ['throttled', 'conflict', 'database-error', 'database-answer-lost', 'sdk-retry', 'in-progress'],
-  sqs: ['partial-batch', 'queue-down', 'queue-answer-lost'],
-  http: ['provider-error', 'provider-answer-lost', 'provider-pending'],
-  any: ['crash-before', 'crash-after', 'slow-call', 'hang-before', 'hang-after'],
-} as const;
-/** What may happen to a delivery. The rate is per delivery. */
-export const deliveryFaults = [
-  'duplicate',
-  'reorder',
-  'delay',
-  'lost-acknowledgement',
-  'republished',
-  'overlap',
-  'request-repeated',
-] as const;
 /** What happens to the run as a whole, at a time of its own. */
 export const timedFaults = [
   'consumer-outage',
@@ -41,8 +30,6 @@ export const timedFaults = [
 /** What orders, customers and operators do that the plainest run does not; not faults, but they can be left out like faults. */
 export const features = ['client-error', 'immense-quantity', 'several-lines', 'mail', 'stock-change', 'query', 'erasure'] as const;
 
-export type CallFault = (typeof callFaults)[keyof typeof callFaults][number];
-export type DeliveryFault = (typeof deliveryFaults)[number];
 export type TimedFault = (typeof timedFaults)[number];
 export type Feature = (typeof features)[number];
 export type Fault = CallFault | DeliveryFault | TimedFault;
@@ -57,13 +44,9 @@ export const profiles = ['mixed', 'days', 'weeks', 'listener', 'hanging', 'large
 export type Profile = (typeof profiles)[number];
 
 /** Which faults a run has, and how often. */
-export interface FaultPlan {
+export interface FaultPlan extends CloudFaultPlan {
   readonly profile: Profile;
-  readonly callRate: number;
-  readonly deliveryRate: number;
   readonly kinds: ReadonlySet<Fault>;
-  /** Milliseconds after the start during which calls and deliveries are disturbed. */
-  readonly lastsMs: number;
 }
 
 export const noFaults: FaultPlan = { profile: 'mixed', callRate: 0, deliveryRate: 0, kinds: new Set(), lastsMs: 0 };
@@ -137,67 +120,5 @@ export function planFaults(seed: number, without: ReadonlySet<string> = new Set(
         kinds: leave(someOf(random, faultKinds)),
         lastsMs: random.int(2, 30) * minute,
       };
-  }
-}
-
-/** Places to die are dealt to seeds, so that a few hundred runs see an environment die at every one of them. */
-const buckets = 13;
-
-/** Decides, call by call, what goes wrong. */
-export class Faults {
-  readonly plan: FaultPlan;
-  readonly #random: Random;
-  readonly #until: number;
-  readonly #choices: ReadonlyMap<string, readonly CallFault[]>;
-  readonly counts = new Map<Fault, number>();
-  readonly #bucket: number;
-  readonly #aimed = new Set<string>();
-  /** Told of each fault when it strikes. */
-  onFault: (kind: Fault, where: string) => void = () => undefined;
-
-  constructor(seed: number, plan: FaultPlan, start: number) {
-    this.plan = plan;
-    this.#random = new Random(seed, 2);
-    this.#bucket = seed % buckets;
-    this.#until = start + plan.lastsMs;
-    this.#choices = new Map(
-      (['dynamodb', 'sqs', 'http'] as const).map((service) => [
-        service,
-        [...callFaults[service], ...callFaults.any].filter((kind) => plan.kinds.has(kind)),
-      ]),
-    );
-  }
-
-  get total(): number {
-    let sum = 0;
-    for (const count of this.counts.values()) sum += count;
-    return sum;
-  }
-
-  strike(kind: Fault, where: string): void {
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-    this.onFault(kind, where);
-  }
-
-  /** The fault that this call meets, if any. @param site names the kind of call: each seed also kills an environment at one or two of them */
-  forCall(service: 'dynamodb' | 'sqs' | 'http', site: string, now: number): CallFault | undefined {
-    if (this.plan.kinds.size === 0 || now > this.#until) return undefined;
-    for (const when of callFaults.any.slice(0, 2)) {
-      const aim = `${site} ${when}`;
-      if (shardOf(aim, buckets) !== this.#bucket || !this.plan.kinds.has(when) || this.#aimed.has(aim) || this.#random.chance(0.3))
-        continue;
-      this.#aimed.add(aim);
-      return when;
-    }
-    if (!this.#random.chance(this.plan.callRate)) return undefined;
-    const choices = this.#choices.get(service)!;
-    return choices.length === 0 ? undefined : this.#random.pick(choices);
-  }
-
-  /** Whether a delivery meets this fault. */
-  forDelivery(kind: DeliveryFault, now: number, where: string): boolean {
-    if (now > this.#until || !this.plan.kinds.has(kind) || !this.#random.chance(this.plan.deliveryRate)) return false;
-    this.strike(kind, where);
-    return true;
   }
 }

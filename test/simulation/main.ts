@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readArguments, UsageProblem, wholeNumber } from '../../cli/arguments.ts';
-import './globals.ts';
+import '@outbox-saga/testing/simulation/globals';
 import { addCoverage, commonSites, gapsOf, noCoverage, possiblePairs } from './coverage.ts';
 import { faultKinds, features } from './faults.ts';
 import { replay } from './replay.ts';

@@ -2,9 +2,10 @@ import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { failureAttribute } from '@outbox-saga/kit/consumer/dead-letters';
 import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import type { Sabotage } from './cloud.ts';
-import { consumers, deadLetterUrl, queueUrl } from './environments.ts';
-import { everywhere, intercept, only, onWrite } from './interception.ts';
-import { originalOf } from './versions.ts';
+import { consumers } from './environments.ts';
+import { deadLetterUrl, queueUrl } from '@outbox-saga/testing/simulation/queue-names';
+import { everywhere, intercept, only, onWrite } from '@outbox-saga/testing/simulation/interception';
+import { originalOf } from '@outbox-saga/testing/simulation/versions';
 
 /** Far less than `providerKeySeconds`. */
 const livesMs = 5 * 60_000;

@@ -10,13 +10,14 @@ import {
   onTransaction,
   onWrite,
   reasonsOf,
-  sagaFunctions,
   tableOf,
   unconditioned,
   withoutCondition,
-} from './interception.ts';
-import type { Input, TransactItem } from './memory/database.ts';
+} from '@outbox-saga/testing/simulation/interception';
+import type { Input, TransactItem } from '@outbox-saga/testing/simulation/database';
 import { relapses } from './relapses.ts';
+
+const sagaFunctions = ['order-saga', 'order-cancel', 'order-sweep'];
 
 /**
  * Mistakes that the machinery exists to prevent. Each is made here, outside of the product, by a wrapped port; for each the simulation must

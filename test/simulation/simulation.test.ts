@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import './globals.ts';
-import { Random } from './random.ts';
+import '@outbox-saga/testing/simulation/globals';
+import { Random } from '@outbox-saga/testing/simulation/random';
 import { sabotages } from './sabotages.ts';
-import { Scheduler } from './scheduler.ts';
+import { Scheduler } from '@outbox-saga/testing/simulation/scheduler';
 import { runSeed } from './simulation.ts';
 
 describe('a run', () => {

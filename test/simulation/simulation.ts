@@ -3,16 +3,19 @@ import type { OrderStep } from '../../lambdas/contract/order.ts';
 import type { SettlesWithin } from './audit/books.ts';
 import { envelopeOf, idOf } from './audit/bodies.ts';
 import { Auditor, type Ends } from './auditor.ts';
-import { Cloud, start, type Environment, type Observer, type Sabotage, type Site } from './cloud.ts';
+import { Cloud, type Environment, type Observer, type Sabotage } from './cloud.ts';
+import type { Site } from '@outbox-saga/testing/simulation/calls';
+import { start } from '@outbox-saga/testing/simulation/cloud';
 import { addTo, noCoverage, pairKey, siteKey, type Coverage } from './coverage.ts';
 import { Disturbances } from './disturbances.ts';
-import { consumers } from './environments.ts';
-import { Faults, noFaults, planFaults, profileOf, type FaultPlan } from './faults.ts';
-import { setGlobalWorld } from './globals.ts';
-import type { Change, Input } from './memory/database.ts';
+import { consumers, type SimulatedFunction } from './environments.ts';
+import { Faults } from '@outbox-saga/testing/simulation/faults';
+import { runSchedule } from '@outbox-saga/testing/simulation/run';
+import { noFaults, planFaults, profileOf, type FaultPlan } from './faults.ts';
+import type { Change, Input } from '@outbox-saga/testing/simulation/database';
 import type { Message } from '@outbox-saga/emulator/sqs/message';
 import { People } from './people.ts';
-import { QueueSource, StreamSource } from './sources.ts';
+import { QueueSource, StreamSource } from '@outbox-saga/testing/simulation/sources';
 import { planWorkload, type Workload } from './workload.ts';
 
 export interface RunOptions {
@@ -84,8 +87,8 @@ class Run implements Observer {
   readonly #plan: FaultPlan;
   readonly #cloud: Cloud;
   readonly #coverage = noCoverage();
-  readonly #sources: ReadonlyMap<string, QueueSource>;
-  readonly #stream: StreamSource;
+  readonly #sources: ReadonlyMap<string, QueueSource<SimulatedFunction>>;
+  readonly #stream: StreamSource<SimulatedFunction>;
   readonly #disturbances: Disturbances;
   readonly #trace: RunOptions['trace'];
   readonly #began: number;
@@ -157,22 +160,13 @@ class Run implements Observer {
   }
 
   async finish(): Promise<void> {
-    const cloud = this.#cloud;
-    setGlobalWorld({ now: () => cloud.apparentNow, fetch: (url, init) => cloud.fetch(url, init) });
     try {
-      // From here on within a microtask: only there does a tick come after all other microtasks, on which `settle` relies.
-      await Promise.resolve();
-      while (!this.#finished && this.auditor.violations.length === 0) {
-        if (!cloud.step()) break;
-        if (cloud.isRunning) await cloud.settle();
-        if (++this.#steps > mostSteps) this.auditor.violations.push(`the run takes more than ${mostSteps} steps`);
-      }
+      await runSchedule(this.#cloud, () => {
+        if (this.#steps++ > mostSteps) this.auditor.violations.push(`the run takes more than ${mostSteps} steps`);
+        return !this.#finished && this.auditor.violations.length === 0;
+      });
     } catch (error) {
       this.auditor.violations.push(`the simulation failed: ${(error as Error).stack}`);
-    } finally {
-      setGlobalWorld(undefined);
-      // The steps left the event loop no turn.
-      await new Promise((resolve) => setImmediate(resolve));
     }
     if (this.auditor.violations.length === 0) this.auditor.audit(this.people);
   }

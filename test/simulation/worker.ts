@@ -1,4 +1,4 @@
-import './globals.ts';
+import '@outbox-saga/testing/simulation/globals';
 import { addCoverage, noCoverage, type Coverage } from './coverage.ts';
 import { sabotages } from './sabotages.ts';
 import { runSeed } from './simulation.ts';

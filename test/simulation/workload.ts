@@ -1,5 +1,5 @@
 import type { Feature, Profile } from './faults.ts';
-import { Random } from './random.ts';
+import { Random } from '@outbox-saga/testing/simulation/random';
 
 /** What a customer orders, and what becomes of it when nothing fails. */
 export interface PlannedOrder {

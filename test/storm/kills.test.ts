@@ -7,7 +7,7 @@ import { auditBooks, auditEchoes, auditQueues, type StoredOrder } from '../suppo
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { spawnRuntime, type StartedRuntime } from '../support/runtime.ts';
 import { itemsOf, localSystem, type System } from '../support/system.ts';
-import { Random } from '../simulation/random.ts';
+import { Random } from '@outbox-saga/testing/simulation/random';
 
 const recorded = 20;
 const kills = Number(process.env['KILLS'] ?? recorded);

@@ -27,7 +27,7 @@ const layerOf = (file: string): string => {
 /** What each layer may import. Nothing imports a room but its own files; no package sees orders or stages. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   emulator: ['emulator'],
-  testing: ['kit', 'testing'],
+  testing: ['emulator', 'kit', 'testing'],
   kit: ['kit'],
   constructs: ['kit', 'constructs'],
   local: ['emulator', 'kit', 'local'],

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { memoryOnly } from '@outbox-saga/emulator/sqs/storage';
-import { queuePort } from '../simulation/memory/ports.ts';
+import { queuePort } from '@outbox-saga/testing/simulation/ports';
 import { openEngine } from '../../packages/emulator/test/support/sqs.ts';
 import { startEngine } from '../../packages/emulator/test/support/engine.ts';
 

@@ -1,6 +1,6 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { tables as definitions, type TableName } from '../../lambdas/contract/tables.ts';
-import { callOf, MemoryDatabase, type Call } from '../simulation/memory/database.ts';
+import { callOf, MemoryDatabase, type Call } from '@outbox-saga/testing/simulation/database';
 import type { TestTables } from './tables.ts';
 
 /**

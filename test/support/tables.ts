@@ -4,8 +4,8 @@ import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, ScanComm
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { TableDefinition } from '@outbox-saga/kit/tables';
 import { tables, type TableName } from '../../lambdas/contract/tables.ts';
-import { MemoryDatabase } from '../simulation/memory/database.ts';
-import { databasePorts } from '../simulation/memory/ports.ts';
+import { MemoryDatabase } from '@outbox-saga/testing/simulation/database';
+import { databasePorts } from '@outbox-saga/testing/simulation/ports';
 import { startEngine } from '../../packages/emulator/test/support/engine.ts';
 
 type Item = Record<string, unknown>;

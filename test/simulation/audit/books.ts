@@ -2,7 +2,7 @@ import type { Order } from '../../../lambdas/contract/order.ts';
 import { inventoryKey, viewSortKey } from '../../../lambdas/contract/tables.ts';
 import type { OutboxRow } from '@outbox-saga/kit/outbox/row';
 import type { Cloud } from '../cloud.ts';
-import type { Change } from '../memory/database.ts';
+import type { Change } from '@outbox-saga/testing/simulation/database';
 import type { Entry } from '../providers.ts';
 import type { Workload } from '../workload.ts';
 import { envelopeOf } from './bodies.ts';

@@ -1,6 +1,7 @@
 import { orderIdOf, type Order } from '../../../lambdas/contract/order.ts';
-import type { Cloud, Environment, Outcome } from '../cloud.ts';
-import type { Change } from '../memory/database.ts';
+import type { Cloud, Environment } from '../cloud.ts';
+import type { Outcome } from '@outbox-saga/testing/simulation/cloud';
+import type { Change } from '@outbox-saga/testing/simulation/database';
 import { refusedDomain, type PlannedOrder, type Workload } from '../workload.ts';
 import type { StoredOrder } from './books.ts';
 import type { Verdict } from './verdict.ts';

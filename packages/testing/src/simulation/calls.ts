@@ -9,15 +9,17 @@ export interface Site {
   readonly target: string;
   /** What of it may be down. */
   readonly needs: readonly string[];
+  /** Whether its outcome may be unknown for a while (the fault `provider-pending`). Default: no. */
+  readonly mayPend?: boolean;
 }
 
 /** Whether a fault can strike such a call. */
-export function applies(fault: CallFault, { operation, needs }: Site): boolean {
+export function applies(fault: CallFault, { operation, mayPend = false }: Site): boolean {
   if (fault === 'in-progress') return operation === 'TransactWriteItems';
   if (fault === 'sdk-retry') return operation === 'PutItem' || operation === 'UpdateItem' || operation === 'DeleteItem';
   if (fault === 'conflict') return operation !== 'GetItem' && operation !== 'Query';
   if (fault === 'partial-batch') return operation === 'SendMessageBatch';
-  if (fault === 'provider-pending') return operation === 'POST' && needs[0] === 'providers';
+  if (fault === 'provider-pending') return mayPend;
   return true;
 }
 

@@ -1,9 +1,9 @@
 import type { SQSBatchResponse } from 'aws-lambda';
 import { shardOf } from '@outbox-saga/kit/tables';
 import type { Cloud } from './cloud.ts';
-import { queueUrl, type SimulatedFunction } from './environments.ts';
 import type { Item as EngineItem } from '@outbox-saga/emulator/dynamodb/values';
-import type { Change, Item } from './memory/database.ts';
+import type { Change, Item } from './database.ts';
+import { queueUrl } from './queue-names.ts';
 import { writeItem } from '@outbox-saga/emulator/dynamodb/wire';
 import type { Message } from '@outbox-saga/emulator/sqs/message';
 import { asNewCodeReads } from './versions.ts';
@@ -18,9 +18,9 @@ export interface SourceObserver {
 const concurrency = 3;
 
 /** The event source of one consumer's queue: polls, invokes, deletes what was handled. */
-export class QueueSource {
-  readonly #cloud: Cloud;
-  readonly #consumer: string;
+export class QueueSource<Name extends string = string> {
+  readonly #cloud: Cloud<Name>;
+  readonly #consumer: Name;
   readonly #url: string;
   readonly #observer: SourceObserver;
   #next = Infinity;
@@ -28,7 +28,7 @@ export class QueueSource {
   /** Until when the function cannot even start. */
   downUntil = 0;
 
-  constructor(cloud: Cloud, consumer: string, observer: SourceObserver) {
+  constructor(cloud: Cloud<Name>, consumer: Name, observer: SourceObserver) {
     this.#cloud = cloud;
     this.#consumer = consumer;
     this.#url = queueUrl(consumer);
@@ -73,7 +73,7 @@ export class QueueSource {
     this.#invocations++;
     this.#observer.received(this.#consumer, messages);
     const records = messages.map((message) => recordOf(message, queues.receiptOf(this.#url, message)));
-    this.#cloud.invoke(this.#consumer as SimulatedFunction, { Records: records }, (outcome) => {
+    this.#cloud.invoke(this.#consumer, { Records: records }, (outcome) => {
       this.#invocations--;
       if (outcome.ok) {
         const failed = new Set((outcome.result as SQSBatchResponse).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
@@ -133,14 +133,14 @@ interface Shard {
   planned: boolean;
 }
 
-/** The event source of the outbox's stream, with the bounds that packages/constructs/src/outbox.ts sets. */
-export class StreamSource {
-  readonly #cloud: Cloud;
+/** The event source of the outbox's stream, with the bounds that the construct Outbox sets. */
+export class StreamSource<Name extends string = string> {
+  readonly #cloud: Cloud<Name>;
   readonly #observer: SourceObserver;
   readonly #shards: readonly Shard[];
   downUntil = 0;
 
-  constructor(cloud: Cloud, observer: SourceObserver) {
+  constructor(cloud: Cloud<Name>, observer: SourceObserver) {
     this.#cloud = cloud;
     this.#observer = observer;
     this.#shards = Array.from({ length: shardCount }, () => ({
@@ -183,12 +183,12 @@ export class StreamSource {
       eventName: 'INSERT',
       dynamodb: { SequenceNumber: String(shard.position + i), NewImage: writeItem(this.#asRead(change.after!) as EngineItem) },
     }));
-    this.#cloud.invoke('outbox-publisher', { Records }, (outcome) => {
+    this.#cloud.invoke(this.#cloud.application.publisher, { Records }, (outcome) => {
       shard.busy = false;
       const result = outcome.ok ? (outcome.result as { batchItemFailures: { itemIdentifier: string }[] }) : undefined;
       const failed = result?.batchItemFailures.map(({ itemIdentifier }) => Number(itemIdentifier)) ?? [shard.position];
       const reached = failed.length > 0 ? Math.min(...failed) : shard.position + batch.length;
-      if (failed.length === 0 && faults.forDelivery('republished', now, 'outbox-publisher')) return this.#wake(shard, 1000);
+      if (failed.length === 0 && faults.forDelivery('republished', now, this.#cloud.application.publisher)) return this.#wake(shard, 1000);
       shard.attempts = reached > shard.position ? 0 : shard.attempts + 1;
       shard.limit = failed.length === 0 ? batchSize : outcome.ok ? shard.limit : Math.max(1, Math.floor(batch.length / 2));
       shard.position = reached;

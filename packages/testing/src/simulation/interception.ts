@@ -1,7 +1,6 @@
 import type { QueueConnections } from '@outbox-saga/kit/function/wiring';
-import type { Sabotage } from './cloud.ts';
-import type { Input, TransactItem } from './memory/database.ts';
-import type { QueueInput } from './memory/ports.ts';
+import type { Input, TransactItem } from './database.ts';
+import type { QueueInput } from './ports.ts';
 
 type Answer = Record<string, unknown>;
 type Next = (input: Input) => Promise<Answer>;
@@ -59,12 +58,15 @@ export const unconditioned = (table: string, condition: string): Interception['d
   onWrite((item) => (tableOf(item) === table && Object.values(item)[0]!.ConditionExpression === condition ? withoutCondition(item) : item));
 export const reasonsOf = (error: unknown): string[] =>
   ((error as { CancellationReasons?: { Code: string }[] }).CancellationReasons ?? []).map(({ Code }) => Code);
+type Wrap = (name: string, connections: QueueConnections) => QueueConnections;
+
+/** For every function. */
 export const everywhere =
-  (interception: Interception): Sabotage['wrap'] =>
+  (interception: Interception): Wrap =>
   (_name, connections) =>
     intercept(connections, interception);
+/** For these functions. */
 export const only =
-  (functions: readonly string[], interception: Interception): Sabotage['wrap'] =>
+  (functions: readonly string[], interception: Interception): Wrap =>
   (name, connections) =>
     functions.includes(name) ? intercept(connections, interception) : connections;
-export const sagaFunctions = ['order-saga', 'order-cancel', 'order-sweep'];
