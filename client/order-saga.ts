@@ -111,7 +111,7 @@ export interface TimelineEntry {
   readonly sentAt?: string;
   /** How far sending the message has got. */
   readonly status: 'PENDING' | 'SENT' | 'FAILED' | 'SENDING' | 'DEAD';
-  /** How often sending the message has failed. */
+  /** How often sending the message was tried. Waiting for a queue that is down does not count. */
   readonly attempts: number;
 }
 

@@ -71,7 +71,7 @@ export const timelineEntrySchema = z.object({
   committedAt: time,
   sentAt: time.optional(),
   status: z.enum(rowStatuses).describe('How far sending the message has got.'),
-  attempts: z.int().min(0).describe('How often sending the message has failed.'),
+  attempts: z.int().min(0).describe('How often sending the message was tried. Waiting for a queue that is down does not count.'),
 });
 export const timelineSchema = z.object({
   orderId: orderIdSchema,

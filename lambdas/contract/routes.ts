@@ -4,9 +4,9 @@ import { stageNames } from './stage-names.ts';
 import { durations } from './stages.ts';
 
 /** Queues absorb bursts, so a consumer's concurrency may stay low; raise it where a backlog alarm says so. */
-const saga: ConsumerPolicy = { role: 'actor', batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 100, idempotent: true };
+const actor: ConsumerPolicy = { role: 'actor', batchSize: 10, maximumConcurrency: 20, maxReceiveCount: 100, idempotent: true };
 /** Absorbs duplicates by its own key (a checkpoint, one record per order), so Powertools would only cost writes. */
-const listener: ConsumerPolicy = { ...saga, role: 'listener', idempotent: false };
+const listener: ConsumerPolicy = { ...actor, role: 'listener', idempotent: false };
 
 /**
  * Who gets what. Queues, dead-letter queues, event sources, alarms, the publisher and the consumers derive from it:
@@ -17,10 +17,10 @@ const listener: ConsumerPolicy = { ...saga, role: 'listener', idempotent: false 
 export const topology = defineTopology({
   messages,
   consumers: {
-    'order-saga': saga,
-    inventory: saga,
-    payment: saga,
-    shipping: saga,
+    'order-saga': actor,
+    inventory: actor,
+    payment: actor,
+    shipping: actor,
     notification: listener,
     'order-view': listener,
   },

@@ -1,4 +1,4 @@
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import { findItem } from '@outbox-saga/kit/aws/clients';
 import { invariant, PermanentError } from '@outbox-saga/kit/errors';
 import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { inventoryKey } from '../contract/tables.ts';
@@ -99,8 +99,6 @@ function stockWrite(store: InventoryStore, event: ReservationEvent, { sku, qty }
 }
 
 export async function findReservation(store: InventoryStore, orderId: string): Promise<Reservation | undefined> {
-  const { Item } = await store.database.send(
-    new GetCommand({ TableName: store.inventoryTable, Key: { pk: inventoryKey.reservation(orderId) }, ConsistentRead: true }),
-  );
-  return Item as Reservation | undefined;
+  const item = await findItem(store.database, store.inventoryTable, { pk: inventoryKey.reservation(orderId) });
+  return item as Reservation | undefined;
 }

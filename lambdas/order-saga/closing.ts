@@ -6,7 +6,7 @@ import { outcomeIdOf, type Order } from '../contract/order.ts';
 import { topology } from '../contract/routes.ts';
 import { viewSortKey } from '../contract/tables.ts';
 import { pendingConsumers, pendingOnlyForListeners, type OutboxRow } from '@outbox-saga/kit/outbox/row';
-import { requeue, rowsOf, type OutboxContext } from '@outbox-saga/kit/outbox/rows';
+import { requeue, rowsOf, type OutboxContext } from '@outbox-saga/kit/outbox/row-store';
 import type { Saga } from './advance.ts';
 import { outcomeOf } from './saga.ts';
 import { closeOrder, commitAgain, type SagaStore } from './store.ts';

@@ -1,7 +1,7 @@
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { describeError } from '@outbox-saga/kit/errors';
 import { openShards } from '../contract/tables.ts';
-import { conditionFailed, type Database } from '@outbox-saga/kit/aws/clients';
+import { conditionFailed, findItem, type Database } from '@outbox-saga/kit/aws/clients';
 import type { Telemetry } from '@outbox-saga/kit/telemetry/telemetry';
 import type { World } from '@outbox-saga/kit/function/world';
 import type { OpenKey } from './store.ts';
@@ -41,8 +41,7 @@ export async function startingPlace(store: PlaceStore): Promise<Start> {
   const { database, table, telemetry, world } = store;
   const anywhere: Place = { shard: Math.floor(world.random() * openShards) };
   try {
-    const { Item } = await database.send(new GetCommand({ TableName: table, Key: { id }, ConsistentRead: true }));
-    const note = Item as Note | undefined;
+    const note = (await findItem(database, table, { id })) as Note | undefined;
     if (!note) return { place: anywhere, noteOf: undefined };
     return { place: world.now() - note.writtenAt < freshMs ? note.place : anywhere, noteOf: note.run };
   } catch (error) {

@@ -1,8 +1,8 @@
-import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { readOrder, type Order } from '../contract/order.ts';
 import { openShardName } from '../contract/tables.ts';
-import { tryUpdate } from '@outbox-saga/kit/aws/clients';
+import { findItem, tryUpdate } from '@outbox-saga/kit/aws/clients';
 import { tryCommit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
 import { newRow } from '@outbox-saga/kit/outbox/row';
 
@@ -10,8 +10,7 @@ export type SagaStore = CommitContext & { readonly ordersTable: string };
 
 /** @throws PermanentError when the order's shape is one that this code does not know */
 export async function findOrder(store: SagaStore, orderId: string): Promise<Order | undefined> {
-  const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
-  return readOrder(Item);
+  return readOrder(await findItem(store.database, store.ordersTable, { orderId }));
 }
 
 /**
@@ -21,7 +20,7 @@ export async function findOrder(store: SagaStore, orderId: string): Promise<Orde
  */
 export async function commitTransition(store: SagaStore, before: Order, after: Order, message: Envelope): Promise<boolean> {
   const settled = after.step === 'SETTLED';
-  // An order that was never nudged need not carry the count.
+  // An order that needed no reminder need not carry the count.
   const nudged = (after.nudges ?? 0) !== (before.nudges ?? 0);
   const update = {
     Update: {

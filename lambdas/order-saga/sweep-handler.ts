@@ -6,7 +6,7 @@ import { durations } from '../contract/stages.ts';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { flushTelemetry } from '@outbox-saga/kit/telemetry/telemetry';
 import { commitsTo, type Connections } from '@outbox-saga/kit/function/wiring';
-import type { OutboxContext } from '@outbox-saga/kit/outbox/rows';
+import type { OutboxContext } from '@outbox-saga/kit/outbox/row-store';
 import { sweepOpenOrders, type Sweep } from './sweep.ts';
 
 /** Left over at the end of a run for the orders in hand. */

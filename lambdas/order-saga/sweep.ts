@@ -37,7 +37,7 @@ export interface Sweep {
   closed: number;
   /** Orders of which somebody lacks a message: it was, or is being, sent again. */
   resent: number;
-  /** Orders whose undo nobody has answered for all nudges: an operator must look. */
+  /** Orders whose undo nobody has answered for all reminders: an operator must look. */
   stuck: number;
   /** Orders that somebody has not heard of for long after they were settled, and those that this code can never handle. */
   unclosed: number;

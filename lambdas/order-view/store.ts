@@ -1,6 +1,6 @@
-import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { PermanentError, TransientError } from '@outbox-saga/kit/errors';
-import { conditionFailed, type Database } from '@outbox-saga/kit/aws/clients';
+import { conditionFailed, findItem, type Database } from '@outbox-saga/kit/aws/clients';
 import { readOrder } from '../contract/order.ts';
 import { viewOf, type ViewChange } from './view.ts';
 
@@ -30,8 +30,7 @@ export async function applyChange(store: ViewStore, change: ViewChange): Promise
  * @returns "repaired", or "duplicate" when the missing messages came after all
  */
 export async function repair(store: ViewStore, orderId: string): Promise<'repaired' | 'duplicate'> {
-  const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
-  const order = readOrder(Item);
+  const order = readOrder(await findItem(store.database, store.ordersTable, { orderId }));
   if (!order) throw new PermanentError(`there is no order ${orderId}`);
   const change = viewOf(order);
   const stored = await write(store, change, 'attribute_not_exists(#sequence) OR #sequence < :sequence');

@@ -1,5 +1,6 @@
-import { startWithQueues } from '@outbox-saga/kit/function/start';
+import { startPublisher } from '@outbox-saga/kit/outbox/start';
 import { functions } from '../contract/functions.ts';
-import { createHandler } from './handler.ts';
+import { topology } from '../contract/routes.ts';
+import { durations } from '../contract/stages.ts';
 
-export const handler = startWithQueues('outbox-publisher', functions['outbox-publisher'], createHandler);
+export const handler = startPublisher(functions['outbox-publisher'], { topology, durations });

@@ -1,5 +1,5 @@
-import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { conditionFailed, type Database } from '@outbox-saga/kit/aws/clients';
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { conditionFailed, findItem, type Database } from '@outbox-saga/kit/aws/clients';
 
 /** The books of the sandbox providers: what they did, once per key, in a table that a test or a demo can audit. */
 export interface SandboxLedger {
@@ -12,8 +12,7 @@ export interface SandboxLedger {
 
 export function sandboxLedger(database: Database, table: string): SandboxLedger {
   const find = async <Entry extends Record<string, unknown>>(key: string): Promise<Entry | undefined> => {
-    const { Item } = await database.send(new GetCommand({ TableName: table, Key: { pk: key }, ConsistentRead: true }));
-    return Item as Entry | undefined;
+    return (await findItem(database, table, { pk: key })) as Entry | undefined;
   };
   return {
     find,

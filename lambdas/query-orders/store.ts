@@ -1,6 +1,6 @@
-import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { readOrder, type Order } from '../contract/order.ts';
-import type { Database } from '@outbox-saga/kit/aws/clients';
+import { findItem, type Database } from '@outbox-saga/kit/aws/clients';
 import type { OutboxRow } from '@outbox-saga/kit/outbox/row';
 import type { ViewItem } from './answers.ts';
 
@@ -12,8 +12,7 @@ export interface QueryStore {
 }
 
 export async function findOrder(store: QueryStore, orderId: string): Promise<Order | undefined> {
-  const { Item } = await store.database.send(new GetCommand({ TableName: store.ordersTable, Key: { orderId }, ConsistentRead: true }));
-  return readOrder(Item);
+  return readOrder(await findItem(store.database, store.ordersTable, { orderId }));
 }
 
 /** The oldest messages of an order; an order has far fewer unless it was mended many times. */

@@ -1,8 +1,8 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { limits } from '../contract/order.ts';
 import { inventoryKey } from '../contract/tables.ts';
-import { conditionFailed, type Database } from '@outbox-saga/kit/aws/clients';
+import { conditionFailed, findItem, type Database } from '@outbox-saga/kit/aws/clients';
 
 export interface StockStore {
   readonly database: Database;
@@ -36,8 +36,7 @@ export type StockSet =
   | { readonly outcome: 'changed' | 'key-reused' | 'too much held' };
 
 export async function findStock({ database, table }: StockStore, sku: string): Promise<StockLevel | undefined> {
-  const { Item } = await database.send(new GetCommand({ TableName: table, Key: { pk: inventoryKey.stock(sku) }, ConsistentRead: true }));
-  return Item as StockLevel | undefined;
+  return (await findItem(database, table, { pk: inventoryKey.stock(sku) })) as StockLevel | undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Queues } from '@outbox-saga/kit/aws/clients';
 import type { CommitContext } from '@outbox-saga/kit/outbox/commit';
 import { messageMaker } from '@outbox-saga/kit/messages/message';
 import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/row';
-import type { OutboxContext } from '@outbox-saga/kit/outbox/rows';
+import type { OutboxContext } from '@outbox-saga/kit/outbox/row-store';
 import { relayDueRows } from '@outbox-saga/kit/outbox/relay';
 import { sweepOpenOrders, type Sweep } from '../../lambdas/order-saga/sweep.ts';
 import { aMessage, anOrder, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';

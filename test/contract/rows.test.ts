@@ -3,7 +3,7 @@ import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { commit, type CommitContext } from '@outbox-saga/kit/outbox/commit';
 import { newRow, pendingOnlyForListeners } from '@outbox-saga/kit/outbox/row';
-import { rowsOf } from '@outbox-saga/kit/outbox/rows';
+import { rowsOf } from '@outbox-saga/kit/outbox/row-store';
 import { aMessage, orderKeys, testWorld } from '../support/builders.ts';
 import { withStaleReads } from '../support/stale-reads.ts';
 import { clearedTables, type TestTables } from '../support/tables.ts';

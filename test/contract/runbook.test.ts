@@ -8,7 +8,7 @@ import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import type { Queues } from '@outbox-saga/kit/aws/clients';
 import { newRow, type OutboxRow } from '@outbox-saga/kit/outbox/row';
-import { saveRow, type OutboxContext } from '@outbox-saga/kit/outbox/rows';
+import { saveRow, type OutboxContext } from '@outbox-saga/kit/outbox/row-store';
 import { relayDueRows } from '@outbox-saga/kit/outbox/relay';
 import { aMessage, orderKeys, testTelemetry, testWorld } from '../support/builders.ts';
 import { startTables, type TestTables } from '../support/tables.ts';

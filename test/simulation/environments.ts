@@ -6,6 +6,7 @@ import { type StageName } from '../../lambdas/contract/stage-names.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import { tables } from '../../lambdas/contract/tables.ts';
 import { readEnvironment } from '@outbox-saga/kit/function/environment';
+import { createPublisher } from '@outbox-saga/kit/outbox/handlers';
 import type { QueueConnections } from '@outbox-saga/kit/function/wiring';
 import { createHandler as inventory } from '../../lambdas/inventory/handler.ts';
 import { createHandler as notification } from '../../lambdas/notification/handler.ts';
@@ -13,7 +14,6 @@ import { createHandler as orderCancel } from '../../lambdas/order-saga/cancel-ha
 import { createHandler as orderSaga } from '../../lambdas/order-saga/handler.ts';
 import { createHandler as orderSweep } from '../../lambdas/order-saga/sweep-handler.ts';
 import { createHandler as orderView } from '../../lambdas/order-view/handler.ts';
-import { createHandler as outboxPublisher } from '../../lambdas/outbox-publisher/handler.ts';
 import { createHandler as outboxRelay } from '../../lambdas/outbox-relay/handler.ts';
 import { createHandler as payment } from '../../lambdas/payment/handler.ts';
 import { createHandler as placeOrder } from '../../lambdas/place-order/handler.ts';
@@ -39,7 +39,8 @@ const creators = {
   shipping,
   notification,
   'order-view': orderView,
-  'outbox-publisher': outboxPublisher,
+  'outbox-publisher': (environment: Environment<'outbox-publisher'>, connections: QueueConnections) =>
+    createPublisher(environment, connections, { topology, durations: stageDurations }),
   'outbox-relay': outboxRelay,
 } satisfies { [Name in FunctionName]?: (environment: Environment<Name>, connections: QueueConnections) => unknown };
 /** `erase` is no function but the operator's command, run from a machine that may die as well. */

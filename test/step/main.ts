@@ -17,7 +17,8 @@ const usage = `npm run test:step -- [options]
   Runs types, unit, infra and contract tests and the simulation there, and then takes out each part of the step by itself. Takes some minutes.
 
   --only <text>     those omissions whose description has the text, and nothing else
-  --into <folder>   makes the copy there, with a commit for each patch, and stops: where a patch does not apply any more, mend it there
+  --into <folder>   makes the copy there, with a commit for each patch. Where one does not apply any more it says so: mend it there, commit it under the
+                    patch's name, and run the same again
   --record <folder> writes the patches, and what CONTRIBUTING.md shows of them, from the commits of such a copy
   --help`;
 
@@ -25,7 +26,8 @@ const options = { only: { type: 'string' }, into: { type: 'string' }, record: { 
 const { only, into, record } = readArguments({ usage, options }, (values) => {
   if (values.only !== undefined && omissions.every(({ what }) => !what.includes(values.only!)))
     throw new UsageProblem(`--only ${values.only}: no omission's description has it`);
-  if (values.into !== undefined && existsSync(values.into)) throw new UsageProblem(`--into ${values.into}: it is there already`);
+  if (values.into !== undefined && existsSync(values.into) && !existsSync(join(values.into, '.git')))
+    throw new UsageProblem(`--into ${values.into}: it is there already, and no copy of this kind`);
   return values;
 });
 
@@ -46,7 +48,7 @@ function apply(folder: string, patch: Patch): void {
     git(folder, 'apply', '--quiet', '--reject', patchFile(patch));
   } catch (error) {
     throw new Error(
-      `${patch}.patch does not apply: mend what its .rej files in ${folder} have (with --into it stays), commit it as "${patch}", and record it with --record`,
+      `${patch}.patch does not apply: mend what the .rej files in ${folder} have (with --into it stays), commit it as "${patch}", and record it with --record`,
       { cause: error },
     );
   }
@@ -147,9 +149,22 @@ function start(folder: string): void {
   commitAll(folder, 'project');
 }
 
+const commitOf = (folder: string, patch: Patch): string => git(folder, 'log', '--format=%H', `--grep=^${patch}$`, '-1').trim();
+
+/** Goes on where an earlier run found a patch that does not apply. */
+function makeCopy(folder: string): void {
+  if (!existsSync(folder)) start(folder);
+  try {
+    for (const patch of patches.filter((each) => commitOf(folder, each) === '')) apply(folder, patch);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}
+
 function writePatches(folder: string): void {
   for (const patch of patches) {
-    const commit = git(folder, 'log', '--format=%H', `--grep=^${patch}$`, '-1').trim();
+    const commit = commitOf(folder, patch);
     if (commit === '') throw new Error(`${folder} has no commit "${patch}"`);
     const text = git(folder, 'diff', '--no-color', `${commit}~1`, commit);
     writeFileSync(patchFile(patch), text);
@@ -182,7 +197,5 @@ async function test(): Promise<void> {
 }
 
 if (record !== undefined) writePatches(resolve(record));
-else if (into !== undefined) {
-  start(resolve(into));
-  for (const patch of patches) apply(resolve(into), patch);
-} else await test();
+else if (into !== undefined) makeCopy(resolve(into));
+else await test();

@@ -38,7 +38,7 @@ export const omissions: readonly Omission[] = [
   {
     what: 'the queue: a consumer that is not defined',
     file: contract('routes'),
-    find: '    fraud: saga,\n',
+    find: '    fraud: actor,\n',
     by: 'types',
     says: `Type '"fraud"' is not assignable`,
   },

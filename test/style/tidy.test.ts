@@ -10,21 +10,21 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const sources = files.filter((file) => file.endsWith('.ts') && !/(^|\/)test\//.test(file));
 
-/** The rooms of lambdas/: everything but the contract, and what providers' rooms share. */
+/** The services of lambdas/: everything but the contract, and what payment and shipping share. */
 const serviceOf = (file: string): string | undefined => {
-  const room = /^lambdas\/([^/]+)\//.exec(file)?.[1];
-  return room === 'contract' || room === 'providers' ? undefined : room;
+  const folder = /^lambdas\/([^/]+)\//.exec(file)?.[1];
+  return folder === 'contract' || folder === 'providers' ? undefined : folder;
 };
 const layerOf = (file: string): string => {
   if (/^lambdas\/(contract|providers)\//.test(file)) return file.split('/')[1]!;
   // The table of steps is data: the documents are made from it too.
   if (file === 'lambdas/order-saga/steps.ts') return 'steps';
-  if (file.startsWith('lambdas/')) return 'room';
+  if (file.startsWith('lambdas/')) return 'service';
   if (file.startsWith('packages/')) return file.split('/')[1]!;
   return file.split('/')[0]!;
 };
 
-/** What each layer may import. Nothing imports a room but its own files; no package sees orders or stages. */
+/** What each layer may import. Nothing imports a service but its own files; no package sees orders or stages. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   emulator: ['emulator'],
   testing: ['emulator', 'kit', 'testing'],
@@ -34,7 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   contract: ['kit', 'contract'],
   steps: ['kit', 'contract'],
   providers: ['kit', 'contract', 'providers'],
-  room: ['kit', 'contract', 'providers', 'steps', 'room'],
+  service: ['kit', 'contract', 'providers', 'steps', 'service'],
   lib: ['kit', 'constructs', 'local', 'contract', 'lib'],
   // What somebody outside this project has: its packages.
   examples: ['kit', 'constructs', 'local', 'testing', 'examples'],
@@ -60,7 +60,8 @@ describe('imports', () => {
       expect(allowed[layerOf(file)], `${layerOf(file)} is a known layer`).toBeDefined();
       expect(allowed[layerOf(file)], `${file} imports ${imported}`).toContain(layerOf(imported));
       if (imported.startsWith('packages/')) expect(existsSync(join(root, imported)), `${file} imports ${imported}`).toBe(true);
-      if (serviceOf(file)) expect([undefined, serviceOf(file)], `${file} imports another room: ${imported}`).toContain(serviceOf(imported));
+      if (serviceOf(file))
+        expect([undefined, serviceOf(file)], `${file} imports another service: ${imported}`).toContain(serviceOf(imported));
     }
   });
 });

@@ -12,10 +12,10 @@ import { shipment, type Consignment } from '../../lambdas/shipping/shipment.ts';
 export const providerKeySeconds = 3600;
 export const callSeconds = 15;
 
-type Rooms = { readonly database: Database; readonly world: World };
+type Parts = { readonly database: Database; readonly world: World };
 
 function effects<Request>(
-  { database, world }: Rooms,
+  { database, world }: Parts,
   source: string,
   table: Pick<EffectContext<Request>, 'table' | 'names'>,
   port: EffectPort<Request>,
@@ -35,13 +35,13 @@ function effects<Request>(
 }
 
 /** The payment service's handlers: `do` captures, `undo` refunds. */
-export function paymentsAt(rooms: Rooms, gateway: EffectPort<Charge>) {
+export function paymentsAt(parts: Parts, gateway: EffectPort<Charge>) {
   const table = { table: 'payments', names: payment.states };
-  return effectHandlers(payment, effects(rooms, 'payment', table, gateway), messageMaker(topology, rooms.world));
+  return effectHandlers(payment, effects(parts, 'payment', table, gateway), messageMaker(topology, parts.world));
 }
 
 /** The shipping service's handlers: `do` arranges, `undo` calls off. */
-export function shipmentsAt(rooms: Rooms, carrier: EffectPort<Consignment>) {
+export function shipmentsAt(parts: Parts, carrier: EffectPort<Consignment>) {
   const table = { table: 'shipments', names: shipment.states };
-  return effectHandlers(shipment, effects(rooms, 'shipping', table, carrier), messageMaker(topology, rooms.world));
+  return effectHandlers(shipment, effects(parts, 'shipping', table, carrier), messageMaker(topology, parts.world));
 }

@@ -4,7 +4,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { topology } from '../../lambdas/contract/routes.ts';
 import { durations } from '../../lambdas/contract/stages.ts';
 import type { Queues } from '@outbox-saga/kit/aws/clients';
-import type { PublishContext } from '@outbox-saga/kit/outbox/publish';
+import type { PublishContext } from '@outbox-saga/kit/outbox/deliver';
 
 /** `fault`: SQS takes the call and could not store this entry, by its own fault. `down`: the whole call fails. */
 export type QueueAnswer = 'take' | 'refuse' | 'fault' | 'down';

@@ -98,7 +98,7 @@ const readingTimeline = {
             committedAt: when.placedAt,
             sentAt: when.placedAt,
             status: 'SENT',
-            attempts: 0,
+            attempts: 1,
           },
         ],
         expired: 0,

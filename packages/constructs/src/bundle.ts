@@ -9,7 +9,7 @@ export const bundleFile = 'index.mjs';
 /** Its source map, for `npm run trace`: deployed beside the code, and never loaded by it (docs/decisions/0022-source-maps-beside-the-code.md). */
 export const bundleMapFile = `${bundleFile}.map`;
 
-/** Of which application functions are bundled. */
+/** The application whose functions are bundled. */
 export interface BundleOptions {
   /** Its root folder: entries of function definitions are relative to it, and source maps name sources from it. */
   readonly root: string;

@@ -30,7 +30,7 @@ export interface OutboxKey {
 
 /**
  * The outbox: one item per committed message, an aggregate's history in one partition.
- * `attention` is a sparse index: only rows that were not sent at the first try are in it, sharded so that an outage
+ * `attention` is a sparse index: only rows that need somebody are in it (not sent at the first try, given up, or, where the outbox indexes them, not sent yet), sharded so that an outage
  * does not make one hot partition. Its partition keys come from `attentionKey`.
  */
 export const outboxTable = {
@@ -48,7 +48,7 @@ export const outboxTable = {
   stream: true,
 } as const satisfies TableDefinition;
 
-/** What Powertools idempotency stores: one item per consumer and message. */
+/** What Powertools idempotency stores, one item per consumer and message; failures are counted here too (`failureCounter`), and an application may keep small notes. */
 export const idempotencyTable = {
   partitionKey: { name: 'id', type: 'S' },
   expiryAttribute: 'expiration',

@@ -15,7 +15,7 @@ export async function main(app: LocalApp, args: readonly string[]): Promise<void
     // Until there is something to stop in order, ending is enough: the reaper ends what was started.
     let stop = (_code: number): void => process.exit(1);
     if (options.stopWithStdin) whenStdinEnds(() => stop(0));
-    // CDK takes a second to load: not for a mistake in the command line.
+    // Its modules take a while to load: not for a mistake in the command line.
     const { startLocalRuntime } = await import('./runtime.ts');
     const runtime = await startLocalRuntime(app, options, print);
     print(banner(app, runtime, options, (performance.now() - startedAt) / 1000));

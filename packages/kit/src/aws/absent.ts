@@ -1,9 +1,9 @@
 /**
- * Stands in, inside the bundles, for parts of libraries that this system never reaches (lib/project.ts lists them with
+ * Stands in, inside the bundles, for parts of libraries that this system never reaches (`standIns` of the constructs lists them with
  * what each would cost at cold start). Reaching one after all is a mistake that must be loud.
  */
 function absent(feature: string): never {
-  throw new Error(`${feature} is left out of this bundle; see lib/project.ts`);
+  throw new Error(`${feature} is left out of this bundle; see stand-ins of @outbox-saga/constructs`);
 }
 
 /** @aws-lambda-powertools/jmespath: the idempotency key is a whole value here, never an expression. */

@@ -1,5 +1,12 @@
 import { DynamoDBClient, type ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, PutCommand, UpdateCommand, type PutCommandInput, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
+import {
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  UpdateCommand,
+  type PutCommandInput,
+  type UpdateCommandInput,
+} from '@aws-sdk/lib-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { systemWorld, type World } from '../function/world.ts';
 
@@ -71,6 +78,16 @@ export function connectDatabase(): { client: DynamoDBClient; database: DynamoDBD
 export function connectQueues(): SQSClient {
   // The queue's URL need not be on the configured endpoint: an emulator names itself as it likes.
   return new SQSClient({ ...callSettings(), useQueueUrlAsEndpoint: false });
+}
+
+/** Reads one item as it is now: consistently. @param key its whole key */
+export async function findItem(
+  database: Database,
+  table: string,
+  key: Readonly<Record<string, unknown>>,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { Item } = await database.send(new GetCommand({ TableName: table, Key: { ...key }, ConsistentRead: true }));
+  return Item;
 }
 
 /** Whether a single write was refused because its condition did not hold. Only the caller knows what that means. */

@@ -17,5 +17,5 @@ export function environmentCredentials(): Promise<Credentials> {
   return Promise.resolve({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) });
 }
 
-/** Under the name that SDK clients import: bundles get this instead of the SDK's credential chain (lib/project.ts). */
+/** Under the name that SDK clients import: bundles get this instead of the SDK's credential chain (`standIns` of the constructs). */
 export const defaultProvider = (): typeof environmentCredentials => environmentCredentials;

@@ -123,6 +123,7 @@ async function carryOut<Request>({ port }: EffectContext<Request>, id: string, c
   try {
     if (call.type === 'perform') return await port.perform(call.request, `do-${id}`);
     const outcome = await port.undo(call.request, call.reference, `undo-${id}`);
+    // Both kinds of outcome are answers; the compiler wants them apart.
     return outcome === 'undone' ? { outcome } : { outcome };
   } catch (error) {
     if (error instanceof RequestRefused) return { outcome: 'request refused', refusal: error };

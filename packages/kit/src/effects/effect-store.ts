@@ -1,7 +1,6 @@
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import type { Envelope } from '../messages/envelope.ts';
 import { assertNever, PermanentError } from '../errors.ts';
-import { tryPut, tryUpdate } from '../aws/clients.ts';
+import { findItem, tryPut, tryUpdate } from '../aws/clients.ts';
 import { tryCommit, type CommitContext } from '../outbox/commit.ts';
 import { voidedReason, type EffectEvent, type EffectRecord, type EffectState, type EffectTerms } from './effect.ts';
 
@@ -29,10 +28,8 @@ interface Change<Request> {
 
 /** Reads a record as it is now. @throws PermanentError when its status is unknown */
 export async function loadEffect<Request>(store: EffectStore, id: string): Promise<EffectRecord<Request> | undefined> {
-  const { Item } = await store.database.send(
-    new GetCommand({ TableName: store.table, Key: { [store.keyName]: id }, ConsistentRead: true }),
-  );
-  return Item && recordOf<Request>(store, Item);
+  const item = await findItem(store.database, store.table, { [store.keyName]: id });
+  return item && recordOf<Request>(store, item);
 }
 
 /** An item as a record: under our own names of the states. */

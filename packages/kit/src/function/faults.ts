@@ -11,7 +11,7 @@ export interface InjectedFaults {
 }
 
 /**
- * The faults that the function's variables ask for (contract/core/faults.ts); none unless they are set. They are read each time, because the
+ * The faults that the function's variables ask for (fault-settings.ts); none unless they are set. They are read each time, because the
  * local runtime changes them between invocations.
  */
 export function injectedFaults(world: World, variables: NodeJS.ProcessEnv = process.env): InjectedFaults {

@@ -31,11 +31,11 @@ export function functionKinds<const Stage extends string>(stages: readonly Stage
   return {
     /** Behind the HTTP API. */
     api: kind((d) => d.apiTimeoutSeconds, {}),
-    /** Of a queue. Its name is the consumer's. */
+    /** Consumes a queue. It has the consumer's name. */
     consumer: kind((d) => d.consumerTimeoutSeconds, consumerVariables),
     /** Once a minute. */
     scheduled: kind((d) => d.scheduledTimeoutSeconds, {}),
-    /** The outbox's, on its stream. */
+    /** Publishes what the outbox's stream brings. */
     publisher: kind((d) => d.publisherTimeoutSeconds, publishingVariables),
     /** The outbox's, once a minute. */
     relay: kind((d) => d.scheduledTimeoutSeconds, publishingVariables),

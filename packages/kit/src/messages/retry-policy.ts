@@ -10,7 +10,7 @@ export interface RetryPolicy {
   readonly windowSeconds: number;
 }
 
-/** When the relay tries rows again that SQS refused: 10 s × 3ⁿ up to 15 minutes, dead after 10 attempts. */
+/** When the relay tries rows again that SQS refused: base × factorⁿ up to the cap, dead after the last attempt. Times in seconds. */
 export interface RelayPolicy {
   readonly baseSeconds: number;
   readonly factor: number;
@@ -34,8 +34,7 @@ export function backoffSeconds(
   attempt: number,
   random: number,
 ): number {
-  const ceiling = Math.min(policy.capSeconds, policy.baseSeconds * policy.factor ** Math.max(0, attempt - 1));
-  return Math.max(1, Math.ceil(ceiling * random));
+  return Math.max(1, Math.ceil(backoffCeilingSeconds(policy, attempt) * random));
 }
 
 /**
@@ -60,7 +59,7 @@ export function isExhausted(policy: RetryPolicy, failures: { readonly count: num
   return now - failures.firstAt > policy.windowSeconds * 1000 && failures.count >= expectedReceives(policy) / 2;
 }
 
-/** The upper bound of that delay: the delay itself where only one claims the work at a time, and needs no jitter. */
+/** The upper bound of `backoffSeconds`; the delay itself where only one claims the work at a time, and needs no jitter. */
 export function backoffCeilingSeconds(policy: Pick<RelayPolicy, 'baseSeconds' | 'factor' | 'capSeconds'>, attempt: number): number {
   return Math.min(policy.capSeconds, policy.baseSeconds * policy.factor ** Math.max(0, attempt - 1));
 }

@@ -4,7 +4,7 @@ import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/l
 import { PermanentError, TransientError } from '../errors.ts';
 import type { Envelope } from '../messages/envelope.ts';
 import { longestPauseMs, type Database } from '../aws/clients.ts';
-import { newRow } from './row.ts';
+import { newRow, type RowSettings } from './row.ts';
 import type { World } from '../function/world.ts';
 
 export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
@@ -13,14 +13,9 @@ export type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[numb
 export type Writes = Readonly<Record<string, Write>>;
 
 /** What every commit needs to know of its surroundings. */
-export interface CommitContext {
+export interface CommitContext extends RowSettings {
   readonly database: Database;
   readonly outboxTable: string;
-  /** Name of the committing function; the timeline shows it. */
-  readonly source: string;
-  readonly outboxExpirySeconds: number;
-  /** Rows that the stream has not delivered after this long are the relay's. Default: never, the rows' aggregate watches over them. */
-  readonly pendingSeconds?: number;
   readonly world: World;
 }
 

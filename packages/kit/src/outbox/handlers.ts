@@ -4,10 +4,10 @@ import type { QueueConnections } from '../function/wiring.ts';
 import type { Durations } from '../messages/durations.ts';
 import type { Topology } from '../messages/topology.ts';
 import { flushTelemetry } from '../telemetry/telemetry.ts';
-import type { PublishContext } from './publish.ts';
+import type { PublishContext } from './deliver.ts';
 import { publishRecords } from './publisher.ts';
 import { gaugeOutbox, relayDueRows, reportGauges } from './relay.ts';
-import type { OutboxContext } from './rows.ts';
+import type { OutboxContext } from './row-store.ts';
 
 /** The variables that deploy time gives to publisher and relay. */
 export interface PublishingEnvironment {

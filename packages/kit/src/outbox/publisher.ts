@@ -2,8 +2,8 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord } from 'aws-lambda';
 import type { Delivery, OutboxRow } from './row.ts';
-import type { OutboxContext } from './rows.ts';
-import { deliver, record, type PublishContext } from './publish.ts';
+import type { OutboxContext } from './row-store.ts';
+import { deliver, record, type PublishContext } from './deliver.ts';
 
 /**
  * Publishes the rows that a stream batch inserted.

@@ -5,8 +5,8 @@ import { coreMetrics, type MetricDefinition } from '../telemetry/metrics.ts';
 import { attentionKey, attentionShards, type AttentionState, type OutboxKey } from '../tables.ts';
 import type { Database } from '../aws/clients.ts';
 import type { OutboxRow } from './row.ts';
-import { claim, type OutboxContext } from './rows.ts';
-import { deliver, record, type PublishContext, type QueuesDown } from './publish.ts';
+import { claim, type OutboxContext } from './row-store.ts';
+import { deliver, record, type PublishContext, type QueuesDown } from './deliver.ts';
 
 /** Upper bounds of one run; what is left waits for the next minute. */
 const rowsPerPartition = 1000;

@@ -6,12 +6,12 @@ import { onlyListeners, routeOf, type Topology } from '../messages/topology.ts';
 import { attentionKey, attentionShards, shardOf, type AttentionState, type OutboxKey, type RowStatus } from '../tables.ts';
 
 /**
- * A row of the outbox: one message, and what became of it. This file decides; it is pure. `rows.ts` writes what it decides, `publish.ts` sends.
+ * A row of the outbox: one message, and what became of it. This file decides; it is pure. `row-store.ts` writes what it decides, `deliver.ts` sends.
  *
- *   PENDING ─► SENT                   requeued: SENT ─► FAILED
- *     └──────► FAILED ─► SENDING ─► SENT
- *                ▲          ├─────► FAILED
- *                └──────────┘       DEAD (also at once, from PENDING)
+ *   PENDING → SENT, FAILED, DEAD    by the publisher, when it has tried
+ *   FAILED → SENDING                by a relay that takes it; PENDING too, where the outbox indexes pending rows
+ *   SENDING → SENT, FAILED, DEAD    by that relay, when it has tried
+ *   PENDING, SENT → FAILED          by whoever misses its effect (`requeue`)
  */
 
 /** An outbox row. Times in milliseconds since 1970, except `expiresAt` in seconds (DynamoDB's TTL). */
@@ -179,7 +179,7 @@ export interface RowSettings {
   /** Name of the committing function; the timeline shows it. */
   readonly source: string;
   readonly outboxExpirySeconds: number;
-  /** Rows that the stream has not delivered after this long are the relay's. Default: never, the rows' aggregate watches over them. */
+  /** Rows that the stream has not delivered after this long are the relay's. Default: never; the application finds such rows itself. */
   readonly pendingSeconds?: number;
   readonly world: Pick<World, 'now'>;
 }

@@ -6,7 +6,7 @@ import type { MetricDefinition } from './metrics.ts';
 /** One line of JSON per call; fields beside the message are what people search by. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Where the kit and the rooms report to. */
+/** Where functions report to. */
 export interface Telemetry {
   info(message: string, fields: Fields): void;
   warn(message: string, fields: Fields): void;

@@ -18,7 +18,7 @@ export interface LocalFunction {
   readonly identity: string;
   /** How much it yields to the rest of the machine, as the operating system counts it: 0 to 19. */
   readonly priority: number;
-  /** With which it signs. */
+  /** Secret key that it signs with. */
   readonly secret: string;
 }
 

@@ -22,7 +22,7 @@ export function functionValues(assembly: Assembly): Map<string, ResourceValues> 
   );
 }
 
-/** By how much a function yields that nobody waits for. AWS has a machine for each; here they share a few cores. */
+/** Priority of functions that serve no HTTP request: nobody waits for them. AWS has a machine for each; here they share a few cores. */
 const unhurried = 10;
 
 /**

@@ -4,20 +4,18 @@ import { classify, describeError } from '../errors.ts';
 import { coreMetrics } from '../telemetry/metrics.ts';
 import { onlyListeners, routeFor, type Topology } from '../messages/topology.ts';
 import type { Queues } from '../aws/clients.ts';
-import { decide, type Delivery, type OutboxRow } from './row.ts';
-import { saveRow, type OutboxContext } from './rows.ts';
+import { decide, type Delivery, type OutboxRow, type RowTerms } from './row.ts';
+import { saveRow, type OutboxContext } from './row-store.ts';
 
 /** SQS: ten entries and 1 MiB a call, attributes counted. */
 const maxEntries = 10;
 const maxBytes = 1_048_576;
 
-export interface PublishContext {
+export interface PublishContext extends Pick<RowTerms, 'holdSeconds'> {
   readonly topology: Topology;
   readonly queues: Queues;
   /** Consumer → queue URL. */
   readonly queueUrls: Readonly<Record<string, string>>;
-  /** How long after its commit a row whose type or version is not known here waits for code that knows it. */
-  readonly holdSeconds: number;
 }
 
 export interface Deliveries {
