@@ -3,6 +3,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlin
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { callerOf } from '@outbox-saga/emulator/call';
+import { localResources } from '../../ops/target.ts';
 import { auditBooks } from '../support/audit.ts';
 import { temporaryFolder } from '@outbox-saga/testing/temporary-folder';
 import { spawnRuntime, startRuntime, type RunOptions, type StartedRuntime } from '../support/runtime.ts';
@@ -29,6 +31,20 @@ function processesOf(dataDir: string): string[] {
   return execFileSync('ps', ['-eo', 'pid=,command='], { encoding: 'utf8' })
     .split('\n')
     .filter((line) => line.includes(dataDir) && !line.includes('ps -eo'));
+}
+
+/** That the runtime has noted of its stream all that there is. */
+async function expectStreamRead({ dataDir, url }: StartedRuntime): Promise<void> {
+  const { endpoint } = await localResources(url);
+  const call = callerOf(endpoint);
+  const noted = JSON.parse(readFileSync(join(dataDir, 'checkpoints.json'), 'utf8')) as Record<string, Record<string, string>>;
+  for (const [StreamArn, shards] of Object.entries(noted)) {
+    for (const [ShardId, SequenceNumber] of Object.entries(shards)) {
+      const after = { StreamArn, ShardId, SequenceNumber, ShardIteratorType: 'AFTER_SEQUENCE_NUMBER' };
+      const { ShardIterator } = await call('DynamoDBStreams_20120810.GetShardIterator', after);
+      expect(await call('DynamoDBStreams_20120810.GetRecords', { ShardIterator })).toMatchObject({ Records: [] });
+    }
+  }
 }
 
 const placeMany = (system: System, count: number): Promise<string[]> =>
@@ -102,6 +118,8 @@ describe.concurrent('killed with -9 in the middle of its orders and started agai
       const { body } = await first.system.api.get(`/orders/${id}/timeline`);
       expect(body.entries.every(({ status }: { status: string }) => status === 'SENT')).toBe(true);
     });
+    // A row says so a moment before the stream's reader has noted how far it came.
+    await eventually(() => expectStreamRead(first.runtime));
     await first.runtime.end('SIGKILL');
     const second = await start(dataDir, afterwards);
     // Out of stock: placed, rejected, failed.
