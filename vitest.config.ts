@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{unit,style}/**/*.test.ts', 'packages/local/test/**/*.test.ts', 'packages/testing/test/*.test.ts'],
+          include: ['test/{unit,style}/**/*.test.ts', 'packages/{kit,local}/test/**/*.test.ts', 'packages/testing/test/*.test.ts'],
           pool: 'threads',
           isolate: false,
           ...patient,

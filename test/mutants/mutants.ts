@@ -9,8 +9,8 @@ export interface Mutant {
 }
 
 const access = 'test/integration/access.test.ts';
-const issuer = 'test/unit/tokens.test.ts';
-const iam = 'test/unit/iam.test.ts';
+const issuer = 'packages/local/test/tokens.test.ts';
+const iam = 'packages/local/test/iam.test.ts';
 const granted = 'test/integration/iam.test.ts';
 const http = 'test/unit/http.test.ts';
 const callers = 'test/unit/callers.test.ts';

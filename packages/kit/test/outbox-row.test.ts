@@ -1,12 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { decide, evolve, newRow, type Delivery, type OutboxRow, type RowEvent } from '@outbox-saga/kit/outbox/row';
 import { deciderSpecification } from '@outbox-saga/testing/decider';
-import { aMessage, orderKeys } from '../support/builders.ts';
+import type { Envelope } from '@outbox-saga/kit/messages/envelope';
 
 const committedAt = 1_000_000;
 const terms = { relay: { baseSeconds: 10, factor: 3, capSeconds: 900, maxAttempts: 3 }, holdSeconds: 3600 };
-const message = aMessage('StockReleaseRequested', orderKeys);
-const row = newRow(message, { source: 'order-saga', outboxExpirySeconds: 3600, world: { now: () => committedAt } });
+const message: Envelope = {
+  messageId: '01KAJ0C5P4Z7QZ8N2V4R6T8W0Y',
+  type: 'Waved',
+  version: 1,
+  kind: 'event',
+  aggregateId: 'ada',
+  groupId: 'ada',
+  correlationId: 'c',
+  causationId: 'c',
+  occurredAt: 1,
+  data: {},
+};
+const row = newRow(message, { source: 'wave', outboxExpirySeconds: 3600, world: { now: () => committedAt } });
 const shard = /\d$/.exec(evolve(row, { type: 'Requeued', owed: [], reason: '', at: 0 }).attention!)![0];
 
 const { inState } = deciderSpecification<OutboxRow, { readonly delivery: Delivery; readonly now: number }, RowEvent, RowEvent>({
