@@ -17,7 +17,7 @@ await runCommand({ usage, options: {} }, async () => {
   // CDK takes a second to load: not for a mistake in the command line.
   const { orderApp } = await import('../lib/app.ts');
   const synthesized = (context: Readonly<Record<string, string>>): TemplateResources => {
-    const { app, stack } = orderApp({ context, nag: false });
+    const { app, stack } = orderApp({ context });
     const { template } = app.synth().getStackArtifact(stack.artifactId);
     rmSync(app.outdir, { recursive: true });
     return (template as { Resources: TemplateResources }).Resources;

@@ -1,3 +1,4 @@
 import { orderApp } from '../lib/app.ts';
+import { nag } from '../lib/nag.ts';
 
-orderApp().app.synth();
+orderApp({ checks: nag }).app.synth();

@@ -1,5 +1,4 @@
 import { App, Validations, type AppProps } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
 import { join } from 'node:path';
 import { faultVariables, parseFaults, type Faults } from '@outbox-saga/kit/function/fault-settings';
 import { functions } from '../lambdas/contract/functions.ts';
@@ -11,11 +10,13 @@ import type { ProviderConfig } from './services/provider.ts';
 import { bundling } from './project.ts';
 import { stageConfig } from './stage-config.ts';
 
+export type Checks = (app: App) => Parameters<Validations['addPlugins']>;
+
 export interface OrderAppOptions extends AppProps {
   /** Values for what `--context` takes on the command line. */
   readonly context?: Record<string, unknown>;
-  /** Runs cdk-nag over the synthesized resources; a finding fails the synth. */
-  readonly nag?: boolean;
+  /** What checks the synthesized resources, such as `nag`; a finding fails the synth. Default: nothing. */
+  readonly checks?: Checks;
   /** Gives the functions' bundles. Default: they are made below the output folder. */
   readonly bundles?: () => OrderStackProps['bundles'];
 }
@@ -25,9 +26,9 @@ export interface OrderAppOptions extends AppProps {
  * `carrierSecretId`, `paymentSecretKeyArn`, `carrierSecretKeyArn`, `emailSender`, `alarmEmail`, `jwtIssuer` with `jwtAudience` (several with commas), `corsOrigins` (with commas), `faults`
  * (`inventory.failRate=0.3,payment.delayMs=500`; never on prod), and `local` (`open` or `auth`; set by the local runtime and for emulators, never for a deployment to AWS).
  */
-export function orderApp({ nag = true, bundles, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
+export function orderApp({ checks, bundles, ...props }: OrderAppOptions = {}): { app: App; stack: OrderStack } {
   const app = new App(props);
-  if (nag) Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  if (checks) Validations.of(app).addPlugins(...checks(app));
   const text = (key: string): string | undefined => {
     const value: unknown = app.node.tryGetContext(key);
     return typeof value === 'string' && value !== '' ? value : undefined;

@@ -41,6 +41,9 @@ function firstSteps({ url, auth, asSubject, asOperator }: BannerFacts): string[]
   ];
 }
 
+/** Bundles the functions. */
+export const bundleModule = join('lib', 'local-bundle.ts');
+
 /** What `npm start` runs. It loads neither CDK nor esbuild. */
 export const app: LocalApp = {
   name: 'Order Saga',
@@ -53,7 +56,7 @@ export const app: LocalApp = {
   subjectName: 'customer',
   scopes: Object.values(scopes).map(({ scope }) => scope),
   examples: { context: 'paymentUrl=…, carrierUrl=…, emailSender=…', faults: 'inventory.failRate=0.3, payment.delayMs=500' },
-  reload: { sources: 'lambdas', bundleModule: join('lib', 'local-bundle.ts') },
+  reload: { sources: 'lambdas', bundleModule },
   firstSteps,
   tell: (line) => (line['message'] === 'order transition' ? transitionLine(line as unknown as Transition) : undefined),
   aggregateName: orderName,

@@ -9,6 +9,7 @@ import { functions } from '../../lambdas/contract/functions.ts';
 import { tables as definitions } from '../../lambdas/contract/tables.ts';
 import { bundleFile } from '@outbox-saga/constructs/bundle';
 import { orderApp } from '../../lib/app.ts';
+import { nag } from '../../lib/nag.ts';
 import { Outbox } from '@outbox-saga/constructs/outbox';
 import { stages } from '../../lib/stage-config.ts';
 import { logicalId, prodContext, templates, type Resource, type Resources } from '../support/templates.ts';
@@ -22,7 +23,7 @@ describe('the stack', () => {
   it.each(stageNames)('passes the offline validator and cdk-nag for %s', (stage) => {
     process.env['CDK_VALIDATION'] = 'true';
     try {
-      expect(() => synthesize(stage, { ...(stage === 'prod' ? prodContext : {}), checked: 'yes' }, true)).not.toThrow();
+      expect(() => synthesize(stage, { ...(stage === 'prod' ? prodContext : {}), checked: 'yes' }, nag)).not.toThrow();
     } finally {
       process.env['CDK_VALIDATION'] = 'false';
     }
@@ -30,7 +31,7 @@ describe('the stack', () => {
 
   it('fails nag when a finding is not acknowledged', async () => {
     const { Topic } = await import('aws-cdk-lib/aws-sns');
-    const { app, stack } = orderApp({ outdir: join(outdir, 'nagged'), bundles: () => bundles, context: { stage: 'dev' } });
+    const { app, stack } = orderApp({ outdir: join(outdir, 'nagged'), checks: nag, bundles: () => bundles, context: { stage: 'dev' } });
     new Topic(stack, 'OpenTopic');
     process.env['CDK_VALIDATION'] = 'true';
     try {
@@ -41,7 +42,7 @@ describe('the stack', () => {
   });
 
   it('explains every acknowledgement', () => {
-    const { app, stack } = orderApp({ outdir: join(outdir, 'acks'), nag: false, bundles: () => bundles, context: { stage: 'dev' } });
+    const { app, stack } = orderApp({ outdir: join(outdir, 'acks'), bundles: () => bundles, context: { stage: 'dev' } });
     app.synth();
     const reasons = stack.node.findAll().flatMap(({ node }) => node.metadata.filter(({ type }) => type === 'aws:cdk:acknowledged-rules'));
     expect(reasons.length).toBeGreaterThan(5);

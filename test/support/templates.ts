@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll } from 'vitest';
 import type { StageName } from '../../lambdas/contract/stage-names.ts';
-import { orderApp } from '../../lib/app.ts';
+import { orderApp, type Checks } from '../../lib/app.ts';
 import { keptBundles } from '@outbox-saga/local/bundles';
 import { app } from '../../lib/local-app.ts';
 import { bundle } from '../../lib/local-bundle.ts';
@@ -36,10 +36,10 @@ export function templates() {
   const stages = new Map<StageName, Resources>();
   afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
-  function synthesize(stage: StageName, context: Record<string, unknown> = {}, nag = false): Resources {
+  function synthesize(stage: StageName, context: Record<string, unknown> = {}, checks?: Checks): Resources {
     const { app, stack } = orderApp({
       outdir: join(outdir, `${stage}-${Object.keys(context).join('-')}`),
-      nag,
+      ...(checks ? { checks } : {}),
       bundles: () => bundles,
       context: { stage, ...context },
     });
