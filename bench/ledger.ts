@@ -49,13 +49,13 @@ export async function measureLedger(url: string, sample: number): Promise<StepCo
   // What the loads left is closed first, so that the sample's sweep sees the sample alone.
   await orderOnce();
   await pause(untilClosableMs);
-  await page(url, 'functions/order-sweep', 'POST', {});
+  await nextSweep(url);
   await page(url, 'usage', 'PUT');
   await page(url, 'usage', 'DELETE');
   const before = await invocations(url);
   for (let i = 0; i < sample; i++) await orderOnce();
   await pause(untilClosableMs);
-  await page(url, 'functions/order-sweep', 'POST', {});
+  await nextSweep(url);
   const body: Record<string, Usage> = await page(url, 'usage');
   const after = await invocations(url);
   const usage = Object.entries(body).map(([key, value]) => {
@@ -81,6 +81,15 @@ export async function measureLedger(url: string, sample: number): Promise<StepCo
       invocations: invoked,
     };
   });
+}
+
+/** Waits for the scheduled sweep. One of our own could run beside it, and both would close the same orders. */
+async function nextSweep(url: string): Promise<void> {
+  const sweeps = async (): Promise<number> => (await invocations(url))['order-sweep']!;
+  const before = await sweeps();
+  while ((await sweeps()) === before) await pause(500);
+  // It has begun, and takes less than a second.
+  await pause(3000);
 }
 
 async function invocations(url: string): Promise<Record<string, number>> {
