@@ -35,7 +35,10 @@ const root = join(import.meta.dirname, '../..');
 const mostFilesByHand = 12;
 
 const git = (folder: string, ...args: string[]): string =>
-  execFileSync('git', ['-c', 'user.name=step', '-c', 'user.email=step@localhost', ...args], { cwd: folder, encoding: 'utf8' });
+  execFileSync('git', ['-c', 'user.name=step', '-c', 'user.email=step@localhost', '-c', 'commit.gpgsign=false', ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
 
 function commitAll(folder: string, what: string): void {
   git(folder, 'add', '--all');
