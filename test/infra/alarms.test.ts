@@ -179,9 +179,21 @@ describe('an idle month in docs/costs.md', () => {
 
   it.each(['dev', 'test', 'prod'] as const)('bills %s for each metric of an alarm, and adds up as it is printed', (stage) => {
     const column = { dev: 3, test: 4, prod: 5 }[stage];
-    const dollars = lines.slice(2).map((line) => Number(line.split('|')[column]!.replaceAll('*', '')));
-    expect(dollars[0]).toBeCloseTo(ofType('AWS::CloudWatch::Alarm', stage).flatMap(([, each]) => seriesOfAlarm(each)).length * 0.1);
-    expect(dollars.at(-1)).toBeCloseTo(dollars.slice(0, -1).reduce((sum, each) => sum + each, 0));
+    const rows = lines.slice(2);
+    const dollarsIn = (row: string): number => Number(row.split('|')[column]!.replaceAll('*', ''));
+    const dollarsOf = (what: string): number => {
+      const found = rows.filter((row) => row.startsWith(`| ${what}`));
+      expect({ what, rows: found.length }).toEqual({ what, rows: 1 });
+      return dollarsIn(found[0]!);
+    };
+    const alarms = ofType('AWS::CloudWatch::Alarm', stage);
+    const billed = alarms.flatMap(([, each]) => seriesOfAlarm(each)).length;
+    if (stage === 'dev') expect(rows[0]).toContain(`| alarms: ${alarms.length} alarms on ${billed} metrics |`);
+    expect(dollarsOf('alarms')).toBeCloseTo(billed * 0.1);
+    expect(dollarsOf('dashboard')).toBeCloseTo(ofType('AWS::CloudWatch::Dashboard', stage).length * 3);
+    expect(dollarsOf('SQS')).toBeCloseTo(consumers.length * 5 * 129_600 * 0.4e-6, 1);
+    const parts = rows.filter((row) => !row.startsWith('| **sum**')).map(dollarsIn);
+    expect(dollarsOf('**sum**')).toBeCloseTo(parts.reduce((sum, each) => sum + each, 0));
   });
 });
 

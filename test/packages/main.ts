@@ -3,12 +3,13 @@
  * tests on the local runtime, and deploys it to a LocalStack-compatible emulator where AWS_ENDPOINT_URL names one on this machine.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { readArguments } from '../../cli/arguments.ts';
 import { until } from '@outbox-saga/emulator/ports';
 import { emulatorEndpoint, Emulator } from '../deployed/emulator.ts';
+import { copyFile, projectFiles } from '../support/project-copy.ts';
 import { signWith } from '../support/client.ts';
 
 const usage = `AWS_ENDPOINT_URL=http://localhost:4566 npm run test:packages
@@ -40,15 +41,7 @@ function run(what: string, command: string, args: readonly string[], cwd = examp
 
 function install(): void {
   execFileSync(process.execPath, [join(root, 'bin/pack.ts'), '--out', tarballs], { cwd: root, stdio: 'inherit' });
-  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'examples/login-audit'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  for (const file of files.split('\n').filter((name) => name !== '' && existsSync(join(root, name)))) {
-    const copy = join(folder, file.replace(/^examples\//, ''));
-    mkdirSync(dirname(copy), { recursive: true });
-    cpSync(join(root, file), copy);
-  }
+  for (const file of projectFiles('examples/login-audit')) copyFile(file, join(folder, file.replace(/^examples\//, '')));
   const packed = readdirSync(tarballs).map((name) => join(tarballs, name));
   run('install', 'npm', ['install', '--no-audit', '--no-fund', ...packed]);
 }

@@ -1,12 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { projectFiles } from '../support/project-copy.ts';
 
 const root = join(import.meta.dirname, '../..');
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
-  .split('\n')
-  .filter((file) => file !== '' && existsSync(join(root, file)));
+const files = projectFiles();
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const sources = files.filter((file) => file.endsWith('.ts') && !/(^|\/)test\//.test(file));
 

@@ -4,14 +4,22 @@ import { dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Copies what is tracked, or would be, into a folder, with the dependencies of the original. */
+/** What is tracked, or would be, and is there. @param under a folder of the project. Default: all of it */
+export function projectFiles(under = '.'): string[] {
+  return execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', under], { cwd: root, encoding: 'utf8' })
+    .split('\n')
+    .filter((file) => file !== '' && existsSync(join(root, file)));
+}
+
+/** Copies one of them. */
+export function copyFile(file: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(join(root, file), to);
+}
+
+/** Copies the project's files into a folder, with the dependencies of the original. */
 export function copyProject(folder: string): void {
-  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
-  for (const file of files.split('\n')) {
-    if (file === '' || !existsSync(join(root, file))) continue;
-    mkdirSync(join(folder, dirname(file)), { recursive: true });
-    cpSync(join(root, file), join(folder, file));
-  }
+  for (const file of projectFiles()) copyFile(file, join(folder, file));
   linkDependencies(folder);
 }
 
